@@ -1,0 +1,43 @@
+"""Ray for a job: the cluster that it was submitted to, or a quiet one of its own on this machine."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from liax.errors import JobError, UserError
+
+
+@contextmanager
+def session(num_cpus: int | None = None) -> Iterator[None]:
+    """Connect to the cluster at `RAY_ADDRESS` (Ray sets it in a submitted job), else start a local Ray on loopback.
+
+    Args:
+        num_cpus: cores of a local Ray; None for all of the machine's.
+
+    Raises:
+        UserError: there is no Ray at `RAY_ADDRESS`.
+    """
+    # Before the import: Ray reads these when it is loaded.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    quiet: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": False}
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            # "local" and not the default, which would join any Ray that happens to run on the machine.
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+    except ConnectionError as error:
+        raise UserError(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}") from None
+    except RuntimeError as error:
+        raise JobError(f"Ray did not start: {str(error).splitlines()[0]}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,243 @@
+"""Files by name, a local path or `s3://bucket/key`. Writes are atomic: a reader sees all of a file or nothing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liax.errors import UserError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+
+def is_s3(url: str) -> bool:
+    """Whether the name is an S3 object or prefix."""
+    return url.startswith("s3://")
+
+
+def join(url: str, *parts: str) -> str:
+    """Append path parts to a local path or an S3 prefix."""
+    return "/".join([url.rstrip("/") if url != "/" else "", *(part.strip("/") for part in parts)])
+
+
+def exists(url: str) -> bool:
+    """Whether a file (not a folder or prefix) of that name exists."""
+    if not is_s3(url):
+        return Path(url).is_file()
+    bucket, key = _bucket_key(url)
+    client = _s3()
+    try:
+        client.head_object(Bucket=bucket, Key=key)
+    except client.exceptions.ClientError as error:
+        if _status(error) == 404:
+            return False
+        raise _s3_error(url, error) from None
+    return True
+
+
+def size(url: str) -> int:
+    """Size in bytes. Raises UserError if there is no such file."""
+    if not is_s3(url):
+        return _local(url).stat().st_size
+    bucket, key = _bucket_key(url)
+    client = _s3()
+    try:
+        return int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
+    except client.exceptions.ClientError as error:
+        raise _s3_error(url, error) from None
+
+
+def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
+    """All files under a folder or prefix, at any depth, sorted; a file's own name gives that file.
+
+    Args:
+        url: folder, file or S3 prefix.
+        suffixes: keep names with these endings only (lower case, with the dot); None keeps all.
+
+    Raises:
+        UserError: there is no such folder, file or bucket.
+    """
+    if is_s3(url):
+        found = _list_s3(url)
+    elif Path(url).is_dir():
+        # Links to folders are not followed, so a loop of links cannot hold the listing.
+        found = [str(Path(folder) / name) for folder, _, names in os.walk(url) for name in names]
+    elif Path(url).exists():
+        found = [url]
+    else:
+        raise UserError(f"no such file or folder: {url}")
+    if suffixes is not None:
+        found = [name for name in found if Path(name).suffix.lower() in suffixes]
+    return sorted(found)
+
+
+def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:
+    """A file's bytes from `start`, `length` of them or up to the end. Raises UserError if there is no such file."""
+    if not is_s3(url):
+        with _local(url).open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if length is None else length)
+    bucket, key = _bucket_key(url)
+    last = "" if length is None else start + length - 1
+    ranged: dict[str, Any] = {} if start == 0 and length is None else {"Range": f"bytes={start}-{last}"}
+    client = _s3()
+    try:
+        return bytes(client.get_object(Bucket=bucket, Key=key, **ranged)["Body"].read())
+    except client.exceptions.ClientError as error:
+        raise _s3_error(url, error) from None
+
+
+def write_bytes(url: str, data: bytes) -> None:
+    """Write a file as a whole, replacing one of the same name."""
+    if is_s3(url):
+        bucket, key = _bucket_key(url)
+        _put(url, Bucket=bucket, Key=key, Body=data)
+        return
+    with _beside(Path(url)) as temporary:
+        temporary.write_bytes(data)
+        temporary.replace(url)
+
+
+def create_bytes(url: str, data: bytes) -> bool:
+    """Write a file only if there is none of that name; of several writers exactly one gets True."""
+    if is_s3(url):
+        bucket, key = _bucket_key(url)
+        client = _s3()
+        try:
+            client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+        except client.exceptions.ClientError as error:
+            # 409: another writer of the same name is at work; its copy, not ours, will stand.
+            if _status(error) in (409, 412):
+                return False
+            raise _s3_error(url, error) from None
+        return True
+    with _beside(Path(url)) as temporary:
+        temporary.write_bytes(data)
+        try:
+            os.link(temporary, url)  # unlike a rename, fails if the name is taken
+        except FileExistsError:
+            return False
+        return True
+
+
+def upload(local: str | Path, url: str) -> None:
+    """Copy a local file to a name, as a whole."""
+    if is_s3(url):
+        bucket, key = _bucket_key(url)
+        _s3().upload_file(str(local), bucket, key)
+        return
+    with _beside(Path(url)) as temporary:
+        shutil.copyfile(local, temporary)
+        temporary.replace(url)
+
+
+@contextmanager
+def local_copy(url: str) -> Iterator[Path]:
+    """A local path with the file's content: the file itself where it is local, else a temporary download."""
+    if not is_s3(url):
+        yield _local(url)
+        return
+    bucket, key = _bucket_key(url)
+    client = _s3()
+    with tempfile.TemporaryDirectory(prefix="liax-") as folder:
+        path = Path(folder) / f"download{Path(key).suffix}"
+        try:
+            client.download_file(bucket, key, str(path))
+        except client.exceptions.ClientError as error:
+            raise _s3_error(url, error) from None
+        yield path
+
+
+def remove(url: str) -> None:
+    """Remove a file; no error if it is gone already."""
+    if is_s3(url):
+        bucket, key = _bucket_key(url)
+        _s3().delete_object(Bucket=bucket, Key=key)
+    else:
+        Path(url).unlink(missing_ok=True)
+
+
+def make_folder(url: str) -> None:
+    """Make a local folder with its parents; S3 has no folders to make."""
+    if not is_s3(url):
+        try:
+            Path(url).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UserError(f"{url} cannot be a folder: a file is in its place") from None
+        except PermissionError:
+            raise UserError(f"no permission to make the folder {url}") from None
+
+
+def _local(url: str) -> Path:
+    path = Path(url)
+    if not path.is_file():
+        raise UserError(f"no such file: {url}")
+    return path
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A temporary name in the same folder, so that a rename or link is atomic; removed if still there at the end."""
+    make_folder(str(path.parent))
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    Path(name).chmod(0o644)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@cache
+def _s3() -> "BaseClient":
+    import boto3  # heavy, and not needed for local files
+    from botocore.config import Config
+
+    return boto3.client("s3", config=Config(retries={"max_attempts": 8, "mode": "standard"}))
+
+
+def _bucket_key(url: str) -> tuple[str, str]:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise UserError(f"'{url}' names no bucket: write s3://bucket/key")
+    return bucket, key
+
+
+def _list_s3(url: str) -> list[str]:
+    bucket, key = _bucket_key(url)
+    client = _s3()
+    try:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    except client.exceptions.ClientError as error:
+        raise _s3_error(url, error) from None
+    # A prefix is meant as a folder: "s3://b/a" must not list "s3://b/ab/…".
+    folder = key if not key or key.endswith("/") else f"{key}/"
+    found = [k for k in keys if (k.startswith(folder) or k == key) and not k.endswith("/")]
+    if not found:
+        raise UserError(f"nothing under {url}")
+    return [f"s3://{bucket}/{k}" for k in found]
+
+
+def _put(url: str, **request: Any) -> None:
+    client = _s3()
+    try:
+        client.put_object(**request)
+    except client.exceptions.ClientError as error:
+        raise _s3_error(url, error) from None
+
+
+def _status(error: Exception) -> int:
+    response: dict[str, Any] = getattr(error, "response", {})
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _s3_error(url: str, error: Exception) -> UserError:
+    if _status(error) == 404:
+        return UserError(f"no such object: {url}")
+    return UserError(f"S3 refused {url}: {error}; check the credentials and the bucket's name")

