@@ -1,0 +1,133 @@
+"""Writing pictures as an H.264 video that plays everywhere."""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import ffmpeg
+import numpy as np
+
+from liax.errors import VideoError
+from liax.video.ffmpeg import DETERMINISTIC, INPUT_OPTIONS, ffmpeg_path, file_url, h264_options, last_line
+from liax.video.probe import probe
+
+CLOSING_LIMIT_S = 120.0
+"""How long ffmpeg may take to finish the file after the last picture."""
+
+
+class VideoWriter:
+    """Writes pictures to an mp4 (H.264, yuv420p, index in front), with the sound of another file if wanted.
+
+    A context manager. The file appears under its name when the block ends without an error; else nothing is left.
+
+    Args:
+        path: the file to write; its folder is made.
+        width_px, height_px: size of every picture; even, as yuv420p needs.
+        fps: constant frame rate.
+        audio_from: a video whose first sound track is kept, encoded as AAC; a file without sound gives a silent video.
+        audio_span: (start_s, end_s) of the sound to keep; None keeps all. The sound never outlasts the pictures.
+        crf: quality, 0 (lossless) to 51.
+        keyframe_interval: frames from one key frame to the next.
+
+    Raises:
+        ValueError: odd or empty size, wrong picture.
+        VideoError: ffmpeg failed; the text has its last line.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        width_px: int,
+        height_px: int,
+        fps: float | Fraction,
+        audio_from: str | Path | None = None,
+        audio_span: tuple[float, float] | None = None,
+        crf: int = 18,
+        keyframe_interval: int = 48,
+    ) -> None:
+        if width_px < 2 or height_px < 2 or width_px % 2 or height_px % 2:
+            raise ValueError(f"a video's width and height must be even and at least 2, not {width_px}x{height_px}")
+        self.path = Path(path)
+        self.frames = 0
+        self._shape = (height_px, width_px, 3)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial.mp4")
+        pictures = ffmpeg.input(
+            "pipe:0",
+            format="rawvideo",
+            pix_fmt="rgb24",
+            s=f"{width_px}x{height_px}",
+            r=str(Fraction(fps).limit_denominator(100_000)),
+        )
+        streams = [
+            pictures.video.filter("scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd")
+        ]
+        sound: dict[str, str | int | None] = {}
+        if audio_from is not None and probe(audio_from).has_audio:
+            span = {"ss": audio_span[0], "t": audio_span[1] - audio_span[0]} if audio_span else {}
+            # Endless silence after the sound, cut at the last picture: the sound neither outlasts nor shortens it.
+            streams.append(ffmpeg.input(file_url(audio_from), **INPUT_OPTIONS, **span)["a:0"].filter("apad"))
+            sound = {"c:a": "aac", "b:a": "128k", "shortest": None, "shortest_buf_duration": 1}
+        options = (
+            h264_options(crf, keyframe_interval) | sound | DETERMINISTIC | {"movflags": "+faststart", "format": "mp4"}
+        )
+        output = ffmpeg.output(*streams, file_url(self._partial), **options)
+        self._args = output.global_args("-v", "error", "-y").compile(cmd=ffmpeg_path())
+
+    def __enter__(self) -> Self:
+        self._messages = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            self._args, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
+        )
+        return self
+
+    def write(self, picture_HWC: np.ndarray) -> None:
+        """Append one picture, (H, W, 3) uint8 RGB."""
+        if picture_HWC.shape != self._shape or picture_HWC.dtype != np.uint8:
+            raise ValueError(
+                f"expected a uint8 picture of shape {self._shape}, got {picture_HWC.dtype} {picture_HWC.shape}"
+            )
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(picture_HWC).data)
+        except BrokenPipeError:
+            raise self._failure() from None
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._process.kill()
+            self._process.wait()
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()  # type: ignore[union-attr]
+            self._messages.close()
+            self._partial.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            code = self._process.wait(CLOSING_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise VideoError(self.path, "ffmpeg_timeout", "it did not finish the file") from None
+        if self.frames == 0:
+            raise VideoError(self.path, "no_pictures")
+        if code != 0:
+            raise self._failure()
+        self._partial.replace(self.path)
+
+    def _failure(self) -> VideoError:
+        self._process.wait(CLOSING_LIMIT_S)
+        self._messages.seek(0)
+        return VideoError(self.path, "ffmpeg_failed", last_line(self._messages.read()))

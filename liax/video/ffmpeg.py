@@ -1,0 +1,110 @@
+"""Running ffmpeg safely: which binary, what it may open, how much it may use, and what its failure says.
+
+ffmpeg and PyAV both open files that strangers made. A playlist or a concatenation script is a "video" that makes the
+reader open other files or hosts, so only real containers are read (`CONTAINERS`), and only from local files.
+"""
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from liax.errors import VideoError
+
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
+"""The demuxers that may be used. None of them follows references to other files."""
+
+VIDEO_SUFFIXES = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".flv",
+    ".wmv",
+    ".3gp",
+    ".ogv",
+)
+"""File name endings that are taken for videos when a folder is listed."""
+
+INPUT_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+"""What every opened video is restricted to, for PyAV and for an ffmpeg input alike."""
+
+DETERMINISTIC: dict[str, str | int] = {
+    "fflags": "+bitexact",
+    "flags:v": "+bitexact+cgop",
+    "flags:a": "+bitexact",
+    "map_metadata": -1,
+}
+"""Output options after which the same input gives the same bytes: no dates, no library versions in the headers."""
+
+
+@functools.cache
+def ffmpeg_path() -> str:
+    """The ffmpeg on PATH, else the static one in the package imageio-ffmpeg."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def file_url(path: str | Path) -> str:
+    """A local path in the form in which neither ffmpeg nor PyAV can take it for an option, a protocol or a pattern."""
+    return f"file:{Path(path).absolute()}"
+
+
+def h264_options(crf: int, keyframe_interval: int, preset: str = "veryfast") -> dict[str, str | int]:
+    """Encoder options for a clip that is read at random: closed groups of exactly `keyframe_interval` frames.
+
+    No B-frames, so that frame n needs only the frames since its key frame; no key frames at scene cuts, so that the
+    key frames are where the interval says; one thread, so that the bytes do not depend on the machine.
+    """
+    return {
+        "c:v": "libx264",
+        "preset": preset,
+        "crf": crf,
+        "pix_fmt": "yuv420p",
+        "g": keyframe_interval,
+        "keyint_min": keyframe_interval,
+        "sc_threshold": 0,
+        "bf": 0,
+        "threads": 1,
+        "colorspace": "bt709",
+        "color_primaries": "bt709",
+        "color_trc": "bt709",
+        "color_range": "tv",
+    }
+
+
+def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
+    """Run one ffmpeg command.
+
+    Args:
+        args: the whole command, `ffmpeg_path()` first.
+        what: the video that the command is about, for the error.
+        time_limit_s: after this many seconds the process is killed.
+
+    Raises:
+        VideoError: `ffmpeg_failed` with ffmpeg's last line, or `ffmpeg_timeout`.
+    """
+    try:
+        done = subprocess.run(
+            args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=time_limit_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise VideoError(what, "ffmpeg_timeout", f"no result after {time_limit_s:.0f} s") from error
+    if done.returncode != 0:
+        raise VideoError(what, "ffmpeg_failed", last_line(done.stderr))
+
+
+def last_line(stderr: bytes) -> str:
+    """The last non-empty line that ffmpeg wrote, shortened to one readable line."""
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else "no message"

@@ -1,0 +1,307 @@
+"""Probing, decoding, encoding and cutting of videos made here, whose every frame is known."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liax.errors import VideoError
+from liax.video.cut import cut_clip, first_moment, shown_times
+from liax.video.decode import frames
+from liax.video.encode import VideoWriter
+from liax.video.ffmpeg import ffmpeg_path, run
+from liax.video.probe import frame_table, probe
+
+COLOURS = [(200, 40, 40), (40, 200, 40), (40, 40, 200), (128, 128, 128), (250, 250, 250), (5, 5, 5)]
+
+
+def write_levels(path: Path, count: int, fps: float, size_px: tuple[int, int] = (64, 48)) -> Path:
+    """A video whose frame i is grey with level 4·i + 8: the picture tells its own number."""
+    with VideoWriter(path, *size_px, fps, crf=4) as writer:
+        for index in range(count):
+            writer.write(np.full((size_px[1], size_px[0], 3), 4 * index + 8, dtype=np.uint8))
+    return path
+
+
+def numbers_in(path: Path) -> list[int]:
+    return [round((float(picture.mean()) - 8) / 4) for _, picture in frames(path)]
+
+
+def tone(path: Path, seconds: float) -> Path:
+    source = ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-f", "lavfi"]
+    picture = ["-i", f"color=c=gray:s=32x32:r=10:d={seconds}"]
+    run([ffmpeg_path(), "-v", "error", "-y", *source, *picture, "-c:a", "aac", str(path)], path, 60)
+    return path
+
+
+def test_written_video_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "colours.mp4"
+    with VideoWriter(path, 64, 48, 25) as writer:
+        for colour in COLOURS:
+            writer.write(np.broadcast_to(np.array(colour, dtype=np.uint8), (48, 64, 3)).copy())
+    info = probe(path)
+    assert (info.codec, info.width_px, info.height_px, info.fps, info.frames_estimate) == ("h264", 64, 48, 25, 6)
+    assert not info.has_audio
+    assert not info.variable_rate
+    read = list(frames(path))
+    assert [time_s for time_s, _ in read] == pytest.approx(np.arange(6) / 25)
+    for (_, picture), colour in zip(read, COLOURS, strict=True):
+        assert np.abs(picture.astype(int) - colour).max() <= 3
+    assert path.read_bytes().index(b"moov") < path.read_bytes().index(b"mdat"), "the index must come first"
+
+
+def test_sampling_by_rate_and_span(tmp_path: Path) -> None:
+    path = write_levels(tmp_path / "levels.mp4", 60, 30)
+    sampled = [time_s for time_s, _ in frames(path, rate_fps=10)]
+    assert sampled == pytest.approx(np.arange(20) / 10)
+    # A source slower than the rate keeps all its frames.
+    assert len(list(frames(path, rate_fps=100))) == 60
+    span = list(frames(path, start=0.5, end=1.0))
+    assert [round((float(p.mean()) - 8) / 4) for _, p in span] == list(range(15, 30))
+    assert next(frames(path, longest_side_px=32))[1].shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_rotation_flag_is_obeyed(tmp_path: Path, turn: int) -> None:
+    picture = np.zeros((48, 64, 3), dtype=np.uint8)
+    picture[:24, :32] = 255  # the bright corner tells the way up
+    with VideoWriter(tmp_path / "flat.mp4", 64, 48, 25) as writer:
+        for _ in range(5):
+            writer.write(picture)
+    turned = tmp_path / "turned.mp4"
+    copy = ["-display_rotation", str(turn), "-i", str(tmp_path / "flat.mp4"), "-c", "copy", str(turned)]
+    run([ffmpeg_path(), "-v", "error", *copy], turned, 60)
+    by_ffmpeg = tmp_path / "by_ffmpeg.mp4"
+    run([ffmpeg_path(), "-v", "error", "-i", str(turned), str(by_ffmpeg)], turned, 60)
+
+    upright, expected = next(frames(turned))[1], next(frames(by_ffmpeg))[1]
+    info = probe(turned)
+    assert upright.shape == expected.shape == (info.height_px, info.width_px, 3)
+    assert np.abs(upright.astype(int) - expected).mean() < 3
+    side = 40
+    cut_clip(
+        turned,
+        tmp_path / "clip.mp4",
+        info,
+        start_s=0,
+        frames=5,
+        fps=25,
+        square_px=(0, 0, side),
+        size_px=side,
+        crf=10,
+        keyframe_interval=8,
+    )
+    clip = next(frames(tmp_path / "clip.mp4"))[1]
+    assert np.abs(clip.astype(int) - expected[:side, :side]).mean() < 4
+
+
+def test_pictures_with_oblong_pixels_are_made_square(tmp_path: Path) -> None:
+    path = tmp_path / "oblong.mp4"
+    make = ["-f", "lavfi", "-i", "color=c=red:s=48x48:r=10:d=1", "-vf", "setsar=2"]
+    run([ffmpeg_path(), "-v", "error", *make, str(path)], path, 60)
+    info = probe(path)
+    assert (info.width_px, info.height_px, info.square_pixels) == (96, 48, False)
+    assert next(frames(path))[1].shape == (48, 96, 3)
+    cut_clip(
+        path,
+        tmp_path / "clip.mp4",
+        info,
+        start_s=0,
+        frames=5,
+        fps=10,
+        square_px=(48, 0, 48),
+        size_px=32,
+        crf=18,
+        keyframe_interval=8,
+    )
+    assert probe(tmp_path / "clip.mp4").width_px == 32
+
+
+def test_sound_of_another_file_is_kept_and_fits(tmp_path: Path) -> None:
+    import av
+
+    for seconds in (0.5, 5.0):
+        driving, path = tone(tmp_path / "tone.mp4", seconds), tmp_path / "with_sound.mp4"
+        with VideoWriter(path, 32, 32, 25, audio_from=driving) as writer:
+            for _ in range(50):
+                writer.write(np.zeros((32, 32, 3), dtype=np.uint8))
+        assert probe(path).has_audio
+        assert len(list(frames(path))) == 50
+        with av.open(str(path)) as container:
+            sound = container.streams.audio[0]
+            assert float(sound.duration * sound.time_base) == pytest.approx(2.0, abs=0.06)
+
+
+def test_a_failing_block_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "never.mp4"
+    writer = VideoWriter(path, 32, 32, 25)
+    with writer:
+        writer.write(np.zeros((32, 32, 3), dtype=np.uint8))
+        with pytest.raises(ValueError, match="shape"):
+            writer.write(np.zeros((30, 30, 3), dtype=np.uint8))
+    assert len(list(frames(path))) == 1
+    path.unlink()
+
+    def fail_half_way() -> None:
+        with VideoWriter(path, 32, 32, 25) as writer:
+            writer.write(np.zeros((32, 32, 3), dtype=np.uint8))
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError, match="stop"):
+        fail_half_way()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="even"):
+        VideoWriter(path, 31, 32, 25)
+    with pytest.raises(VideoError, match="no pictures"), VideoWriter(path, 32, 32, 25):
+        pass
+
+
+@pytest.mark.parametrize("source_fps", [10, 23.976, 25, 30, 50])
+@pytest.mark.parametrize("start_frame", [0, 7])
+def test_clip_shows_the_frames_that_shown_times_says(tmp_path: Path, source_fps: float, start_frame: int) -> None:
+    path = write_levels(tmp_path / "levels.mp4", 60, source_fps)
+    times_s, _ = frame_table(path)
+    start_s = first_moment(times_s[start_frame])
+    wanted = int(25 * (times_s[-1] - start_s))
+    clip = tmp_path / "clip.mp4"
+    cut_clip(
+        path,
+        clip,
+        probe(path),
+        start_s=start_s,
+        frames=wanted,
+        fps=25,
+        square_px=(0, 0, 48),
+        size_px=32,
+        crf=4,
+        keyframe_interval=8,
+    )
+    shown_s = shown_times(times_s, start_s, wanted, 25)
+    expected = [int(np.argmin(np.abs(times_s - moment_s))) for moment_s in shown_s]
+    assert numbers_in(clip) == expected
+    assert expected[0] == start_frame
+
+
+def test_clip_is_deterministic_with_regular_key_frames_and_sound(tmp_path: Path) -> None:
+    source = tone(tmp_path / "tone.mp4", 3.0)
+    clips = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for clip in clips:
+        cut_clip(
+            source,
+            clip,
+            probe(source),
+            start_s=0.5,
+            frames=40,
+            fps=25,
+            square_px=(0, 0, 32),
+            size_px=64,
+            crf=18,
+            keyframe_interval=8,
+        )
+    assert clips[0].read_bytes() == clips[1].read_bytes()
+    times_s, is_key = frame_table(clips[0])
+    assert len(times_s) == 40
+    assert np.flatnonzero(is_key).tolist() == [0, 8, 16, 24, 32]
+    assert probe(clips[0]).has_audio
+
+
+def test_square_outside_the_picture_repeats_the_edge(tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 3), dtype=np.uint8)
+    picture[:, :] = np.linspace(20, 230, 64, dtype=np.uint8)[None, :, None]
+    with VideoWriter(tmp_path / "ramp.mp4", 64, 48, 25, crf=4) as writer:
+        for _ in range(5):
+            writer.write(picture)
+    clip = tmp_path / "clip.mp4"
+    cut_clip(
+        tmp_path / "ramp.mp4",
+        clip,
+        probe(tmp_path / "ramp.mp4"),
+        start_s=0,
+        frames=5,
+        fps=25,
+        square_px=(-16, -16, 80),
+        size_px=80,
+        crf=4,
+        keyframe_interval=8,
+    )
+    seen = next(frames(clip))[1].astype(int)
+    expected = np.pad(picture, ((16, 16), (16, 0), (0, 0)), mode="edge").astype(int)
+    assert np.abs(seen - expected).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "unreadable"),
+        (b"this is a text file\n" * 50, "unreadable"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "unreadable"),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "bad.mp4"
+    path.write_bytes(content)
+    for read in (probe, frame_table, lambda bad: list(frames(bad))):
+        with pytest.raises(VideoError) as caught:
+            read(path)
+        assert caught.value.reason == reason
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_playlist_cannot_pull_in_another_file(tmp_path: Path) -> None:
+    write_levels(tmp_path / "real.mp4", 5, 25)
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text(f"ffconcat version 1.0\nfile {tmp_path / 'real.mp4'}\n")
+    with pytest.raises(VideoError, match="unreadable"):
+        probe(playlist)
+    info = probe(tmp_path / "real.mp4")
+    with pytest.raises(VideoError, match="ffmpeg failed"):
+        cut_clip(
+            playlist,
+            tmp_path / "out.mp4",
+            info,
+            start_s=0,
+            frames=5,
+            fps=25,
+            square_px=(0, 0, 48),
+            size_px=32,
+            crf=18,
+            keyframe_interval=8,
+        )
+
+
+def test_audio_only_and_missing_files(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.m4a"
+    make = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", str(sound)]
+    subprocess.run([ffmpeg_path(), "-v", "error", *make], check=True)
+    with pytest.raises(VideoError) as caught:
+        probe(sound)
+    assert caught.value.reason == "no_video_stream"
+    with pytest.raises(VideoError, match="No such file"):
+        probe(tmp_path / "missing.mp4")
+
+
+def test_a_hanging_command_is_stopped() -> None:
+    endless = ["-f", "lavfi", "-re", "-i", "color=c=red:s=16x16", "-f", "null", "-"]
+    with pytest.raises(VideoError) as caught:
+        run([ffmpeg_path(), *endless], "endless", 0.5)
+    assert caught.value.reason == "ffmpeg_timeout"
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    gaps_s=st.lists(st.floats(0.005, 0.5), min_size=2, max_size=60),
+    start=st.integers(0, 30),
+    frame_count=st.integers(1, 80),
+)
+def test_shown_times_never_run_backwards(gaps_s: list[float], start: int, frame_count: int) -> None:
+    times_s = np.cumsum([0.0, *gaps_s])
+    start_s = first_moment(times_s[min(start, len(gaps_s) - 1)])
+    shown_s = shown_times(times_s, start_s, frame_count, 25)
+    assert (np.diff(shown_s) >= 0).all()
+    assert np.isin(np.round(shown_s, 9), np.round(times_s, 9)).all()
+    # A frame is shown at most half a tick early: the rule rounds to the nearest tick.
+    assert (shown_s[1:] - start_s <= np.arange(1, frame_count) / 25 + 0.02 + 1e-9).all()
