@@ -1,0 +1,28 @@
+# The two commands that a newcomer needs are `make demo` and `make test`; both set up what they need first.
+PYTHON ?= python3
+
+.PHONY: help setup demo test lint format
+help:
+	@echo "make demo     set up, then run everything on a few videos   (VIDEOS=DIR PORTRAIT=FILE for your own)"
+	@echo "make test     set up, then run the tests                    (ARGS='-k crop' to choose)"
+	@echo "make lint     set up, then check style, format and types"
+	@echo "make format   put the code into the project's format"
+	@echo "make setup    make .venv from uv.lock"
+
+setup:
+	@PYTHON="$(PYTHON)" infra/setup.sh
+
+demo: setup
+	@.venv/bin/liax demo $(if $(VIDEOS),--videos "$(VIDEOS)") $(if $(PORTRAIT),--portrait "$(PORTRAIT)") $(ARGS)
+
+test: setup
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: setup
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format

@@ -1,0 +1,112 @@
+"""The same behaviour on a folder and on a real S3 server."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from liax import storage
+from liax.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def s3_bucket() -> Iterator[str]:
+    """A bucket on an S3 server on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        storage._s3.cache_clear()
+        storage._s3().create_bucket(Bucket="bucket")
+        yield "s3://bucket"
+    storage._s3.cache_clear()
+    server.stop()
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path)
+    return str(request.getfixturevalue("s3_bucket")) + "/" + tmp_path.name
+
+
+def test_bytes_written_are_read_whole_and_in_parts(base: str) -> None:
+    name = storage.join(base, "a", "b.bin")
+    storage.write_bytes(name, b"old")
+    storage.write_bytes(name, b"0123456789")
+    assert storage.exists(name)
+    assert storage.size(name) == 10
+    assert storage.read_bytes(name) == b"0123456789"
+    assert storage.read_bytes(name, 3, 4) == b"3456"
+    assert storage.read_bytes(name, 8) == b"89"
+
+
+def test_listing_is_sorted_deep_and_stays_in_its_folder(base: str) -> None:
+    for part in ("x/b.mp4", "x/a/c.MP4", "x/d.txt", "xy/e.mp4"):
+        storage.write_bytes(storage.join(base, part), b"1")
+    assert storage.list_files(storage.join(base, "x"), [".mp4"]) == [
+        storage.join(base, "x/a/c.MP4"),
+        storage.join(base, "x/b.mp4"),
+    ]
+    assert storage.list_files(storage.join(base, "x/d.txt")) == [storage.join(base, "x/d.txt")]
+
+
+def test_of_several_writers_one_creates(base: str) -> None:
+    name = storage.join(base, "once")
+    won: list[int] = []
+
+    def create(number: int) -> None:
+        if storage.create_bytes(name, b"%d" % number):
+            won.append(number)
+
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert storage.read_bytes(name) == b"%d" % won[0]
+
+
+def test_upload_copy_and_remove(base: str, tmp_path: Path) -> None:
+    local = tmp_path / "local.bin"
+    local.write_bytes(b"content")
+    name = storage.join(base, "up", "loaded.bin")
+    storage.upload(local, name)
+    with storage.local_copy(name) as copy:
+        assert copy.read_bytes() == b"content"
+    storage.remove(name)
+    storage.remove(name)
+    assert not storage.exists(name)
+
+
+def test_what_is_missing_is_named(base: str) -> None:
+    name = storage.join(base, "nothing-here")
+    for call in (storage.read_bytes, storage.size, storage.list_files):
+        with pytest.raises(UserError, match="nothing-here"):
+            call(name)
+    with pytest.raises(UserError, match="nothing-here"), storage.local_copy(name):
+        pass
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        storage.write_bytes(str(tmp_path / "file"), "not bytes")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match="cannot be a folder"):
+        storage.write_bytes(str(tmp_path / "file" / "x"), b"1")
