@@ -1,0 +1,79 @@
+"""The size of a LIA-X network, and the sizes that have a name."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from liax.config import Config, build
+from liax.errors import UserError
+
+SMALLEST_LEVEL_PX = 8
+"""Size of the decoder's first level; the learned constant below it is half as large."""
+
+
+class ModelConfig(Config):
+    """Everything that decides which tensors a network has. The defaults are the paper's "Base"."""
+
+    size_px: Literal[64, 128, 256, 512] = 512
+    """Side of the square pictures, in pixels. The release is 512; smaller sizes have no published layout."""
+
+    width: float = 0.5
+    """Width multiplier s: every channel count is a multiple of 64·s, which must be whole."""
+
+    blocks: int = 4
+    """Flow blocks, and as many render blocks, at each level of the decoder."""
+
+    directions: int = 40
+    """Vectors in the motion dictionary (M)."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.width <= 0 or not (64 * self.width).is_integer():
+            raise ValueError(f"width {self.width} must make 64·width a whole number of channels")
+        if self.blocks < 1:
+            raise ValueError(f"blocks is {self.blocks}, must be at least 1")
+        if not 1 <= self.directions <= self.style_dim:
+            raise ValueError(f"directions is {self.directions}, must be 1 to {self.style_dim} (512·width)")
+        return self
+
+    @property
+    def style_dim(self) -> int:
+        """Length D of the code z: 512·s."""
+        return int(512 * self.width)
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The decoder's sizes in pixels, smallest first: 8, 16, …, size_px."""
+        return tuple(2**i for i in range(SMALLEST_LEVEL_PX.bit_length() - 1, self.size_px.bit_length()))
+
+    def channels(self, size_px: int) -> int:
+        """Channels of a map of `size_px` pixels, in encoder, decoder and discriminator alike.
+
+        Counted from the top: 64·s at full size, doubling with each halving up to 512·s. This agrees with the 512 px
+        release; for other sizes it is our choice, because the older 256 px LIA does the same.
+        """
+        return int(self.width * min(512, 64 * (self.size_px // size_px)))
+
+
+PRESETS: dict[str, ModelConfig] = {
+    # Small enough to learn something visible in minutes on one CPU core: for the demo and the tests.
+    "tiny": ModelConfig(size_px=64, width=1 / 8, blocks=1, directions=20),
+    # The paper's 0.05 B: 57 M parameters.
+    "base": ModelConfig(width=0.5),
+    # The paper's 0.3 B, whose layout is unpublished. Ours: deeper, not wider, than s = 1 with 4 blocks (228 M),
+    # because all channel counts then stay multiples of 64.
+    "middle": ModelConfig(width=1, blocks=6),
+    # The paper's 0.9 B, which is the release: 910.57 M parameters.
+    "large": ModelConfig(width=2),
+}
+
+
+def preset(name: str, size_px: int | None = None) -> ModelConfig:
+    """The named configuration, at another picture size if one is given.
+
+    Raises UserError for an unknown name or size.
+    """
+    if name not in PRESETS:
+        raise UserError(f'no model preset is called "{name}"; choose one of {", ".join(PRESETS)}')
+    changes = {} if size_px is None else {"size_px": size_px}
+    return build(ModelConfig, PRESETS[name].model_dump() | changes, f'model preset "{name}"')

@@ -1,0 +1,38 @@
+"""The encoder: a picture to its code z and to the maps that the decoder warps (LIA-X, arXiv 2508.09959, §3).
+
+Shapes: B batch, C channels, H W pixels, D style width.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from liax.model.config import SMALLEST_LEVEL_PX, ModelConfig
+from liax.model.layers import ConvLayer, DownBlock, EqualConv2d
+
+CONSTANT_PX = SMALLEST_LEVEL_PX // 2
+"""Side of the encoder's last map and of the decoder's learned constant."""
+
+
+class Encoder(nn.Module):
+    """1×1 layer at full size, residual blocks down to 4 px, one 4×4 convolution to the code."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        sizes_px = (*reversed(config.levels), CONSTANT_PX)
+        channels = [config.channels(size_px) for size_px in sizes_px]
+        self.first = ConvLayer(3, channels[0], 1)
+        self.blocks = nn.Sequential(*(DownBlock(i, o, between=o) for i, o in pairwise(channels)))
+        self.to_code = EqualConv2d(channels[-1], config.style_dim, CONSTANT_PX)
+
+    def forward(self, picture_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Code z_BD and the maps of every decoder level, smallest first."""
+        maps = [self.first(picture_BCHW)]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        *features, last_BCHW = maps
+        return self.to_code(last_BCHW).flatten(1), features[::-1]
+
+    def code(self, picture_BCHW: Tensor) -> Tensor:
+        """Code z_BD alone: frees each map once the next is there, which is all a driving picture needs."""
+        return self.to_code(self.blocks(self.first(picture_BCHW))).flatten(1)
