@@ -1,0 +1,29 @@
+"""Train a LIA-X network on a shard set: `liax train`, or `ray job submit --working-dir . -- python jobs/train.py …`."""
+
+import sys
+from collections.abc import Sequence
+
+from liax.config import job_config
+from liax.errors import run_main
+from liax.training.config import TrainConfig
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the job; returns 0, or raises what `liax.training.launch.launch` does."""
+    config = job_config(
+        TrainConfig,
+        argv,
+        prog="liax train",
+        description="Train a LIA-X network on a shard set. The same command again continues the run.",
+        example="liax train --config jobs/configs/train_tiny.yaml shards=runs/faces output=runs/tiny",
+    )
+    if config is None:
+        return 0
+    from liax.training.launch import launch
+
+    launch(config)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(main))

@@ -1,0 +1,36 @@
+"""Where MLflow is, for training, registering and pulling alike."""
+
+import os
+from pathlib import Path
+
+from liax.errors import UserError
+
+NO_TRACKING = "none"
+_SQLITE = "sqlite:///"
+
+
+def tracking_uri(setting: str | None) -> str:
+    """The address to use: the setting, else `MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder."""
+    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    if uri.startswith(_SQLITE):
+        return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
+    if not uri.startswith(("http://", "https://", "postgresql", "mysql")):
+        raise UserError(f"'{uri}' is not an MLflow address: use http(s)://HOST:PORT, or sqlite:///FILE.db for a file")
+    return uri
+
+
+def artifact_folder(uri: str) -> str | None:
+    """Where an embedded MLflow keeps files: beside its database. None for a server, which decides itself."""
+    if not uri.startswith(_SQLITE):
+        return None
+    folder = Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.as_uri()
+
+
+def quiet_mlflow() -> None:
+    """Set what MLflow reads at its import: no telemetry, and errors within seconds where a server does not answer."""
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

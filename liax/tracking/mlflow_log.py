@@ -1,0 +1,170 @@
+"""A training run in MLflow: its settings, the numbers of every step, picture grids.
+
+Training writes files and never calls MLflow; this reads the files. What is in MLflow says where it goes on, so that
+after any interruption every point is there once.
+"""
+
+import io
+import subprocess
+import time
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from liax import storage
+from liax.errors import UserError
+from liax.progress import say
+from liax.tracking.address import artifact_folder, quiet_mlflow
+from liax.training.config import TrainConfig
+from liax.training.records import read_records
+
+_PICTURES = "pictures"
+_LEAST_INTERVAL_S = 5.0
+_METRICS_IN_A_MESSAGE = 1000
+_LAST_TRIES = 3
+
+
+def connect(uri: str) -> Any:
+    """An MLflow client (`mlflow.MlflowClient`) that has been spoken with.
+
+    Raises:
+        UserError: nothing answers there.
+    """
+    quiet_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    artifact_folder(uri)  # makes the database's folder too
+    try:
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise UserError(f"no MLflow at {uri}: {first_line(error)}; start it or change the address") from None
+    return client
+
+
+def experiment_id(client: Any, uri: str, name: str) -> str:
+    """The experiment of that name, made if there is none."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name, artifact_location=artifact_folder(uri)))
+
+
+class MlflowFollower:
+    """See `liax.tracking.follower.Follower`.
+
+    Args:
+        config: of the training.
+        uri: MLflow's address.
+        run_id: the MLflow run to go on with; None for a new one.
+        set_id: of the shards.
+    """
+
+    def __init__(self, config: TrainConfig, uri: str, run_id: str | None, set_id: str) -> None:
+        self._output, self._client = config.output, connect(uri)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.run_id = run_id or self._create(config, uri, set_id)
+            self._step = self._last_step("l1")
+            self._picture_step = self._last_step("val/l1")
+        except MlflowException as error:
+            raise UserError(f"MLflow at {uri} refused the run: {first_line(error)}") from None
+        self._shipped_at_s, self._said = 0.0, False
+
+    def ship(self) -> None:
+        from mlflow.exceptions import MlflowException
+
+        if time.monotonic() - self._shipped_at_s < _LEAST_INTERVAL_S:
+            return
+        try:
+            self._ship_metrics()
+            self._ship_pictures()
+        except (MlflowException, OSError) as error:
+            if not self._said:
+                say(f"MLflow does not answer ({first_line(error)}); training goes on and what it misses comes later")
+            self._said = True
+        self._shipped_at_s = time.monotonic()
+
+    def finish(self, status: Literal["FINISHED", "FAILED"]) -> None:
+        from mlflow.exceptions import MlflowException
+
+        for _ in range(_LAST_TRIES):
+            try:
+                self._ship_metrics()
+                self._ship_pictures()
+                self._client.set_terminated(self.run_id, status)
+                return
+            except (MlflowException, OSError):
+                time.sleep(1)
+        say(f"MLflow misses steps after {self._step}; they are in {self._output}/metrics, run the same command again")
+
+    def _create(self, config: TrainConfig, uri: str, set_id: str) -> str:
+        from mlflow.entities import Param
+
+        name = PurePosixPath(config.output).name
+        tags = {"set_id": set_id, "output": config.output, **git_commit()}
+        run = self._client.create_run(
+            experiment_id(self._client, uri, config.tracking.experiment), run_name=name, tags=tags
+        )
+        parameters = [Param(key, str(value)) for key, value in flatten(config.model_dump(mode="json")).items()]
+        self._client.log_batch(run.info.run_id, params=parameters)
+        return str(run.info.run_id)
+
+    def _last_step(self, metric: str) -> int:
+        """The last step that MLflow has of a metric, 0 if none."""
+        return max((point.step for point in self._client.get_metric_history(self.run_id, metric)), default=0)
+
+    def _ship_metrics(self) -> None:
+        from mlflow.entities import Metric
+
+        waiting: list[Metric] = []
+        now_ms = int(time.time() * 1000)
+        for step, numbers in read_records(self._output, self._step):
+            if len(waiting) + len(numbers) > _METRICS_IN_A_MESSAGE:
+                self._send(waiting)
+                waiting = []
+            waiting += [Metric(name, value, now_ms, step) for name, value in numbers.items()]
+        if waiting:
+            self._send(waiting)
+
+    def _send(self, metrics: list[Any]) -> None:
+        self._client.log_batch(self.run_id, metrics=metrics, synchronous=True)
+        self._step = metrics[-1].step
+
+    def _ship_pictures(self) -> None:
+        from PIL import Image
+
+        folder = storage.join(self._output, _PICTURES)
+        storage.make_folder(folder)
+        for name in storage.list_files(folder, [".png"]):
+            step = int(PurePosixPath(name).stem)
+            # Its numbers go first: they tell a later run which pictures were shipped.
+            if self._picture_step < step <= self._step:
+                picture = Image.open(io.BytesIO(storage.read_bytes(name)))
+                self._client.log_image(self.run_id, picture, key=_PICTURES, step=step, synchronous=True)
+                self._picture_step = step
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def git_commit() -> dict[str, str]:
+    """`git_commit`, where the code stands in a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"git_commit": done.stdout.strip()}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, at most 200 characters."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

@@ -1,0 +1,146 @@
+"""Everything that decides a training run."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from liax.config import Config, config_id
+from liax.losses.total import LossConfig
+from liax.model.config import ModelConfig, preset
+
+
+class ModelChoice(Config):
+    """Which network is trained."""
+
+    preset: str = "base"
+    """Name of the network's layout: tiny, base, middle or large."""
+    size_px: int | None = None
+    """Side of the pictures in pixels, where it is not the preset's."""
+    discriminator_width: float | None = None
+    """Width of the discriminator; None for the generator's."""
+
+    def generator(self) -> ModelConfig:
+        """The generator's layout. Raises UserError for an unknown preset or size."""
+        return preset(self.preset, self.size_px)
+
+
+class DataConfig(Config):
+    """How pairs of frames are chosen and read."""
+
+    least_gap_frames: int = Field(default=5, ge=0)
+    """The two frames of a pair are at least so far apart (0.2 s at 25 fps). Our choice: nearer frames teach little."""
+    loader_workers: int = Field(default=0, ge=0)
+    """Processes of each worker that decode ahead; 0 decodes in the worker itself."""
+
+
+class AdamConfig(Config):
+    """torch's Adam for one network."""
+
+    lr: float = Field(gt=0)
+    """Learning rate."""
+    betas: tuple[float, float]
+    """Decay of the mean and of the mean square of gradients."""
+
+
+class OptimizerConfig(Config):
+    """Both networks' optimisers. Defaults: LIA's published settings, 2e-3 and (0, 0.99), as StyleGAN2 corrects them."""
+
+    generator: AdamConfig = AdamConfig(lr=1.6e-3, betas=(0.0, 0.99 ** (4 / 5)))
+    """LIA corrects the generator's by 4/5."""
+    discriminator: AdamConfig = AdamConfig(lr=2e-3, betas=(0.0, 0.99))
+    """Before the correction for lazy R1, see `TrainConfig.discriminator_adam`."""
+
+
+class EmaConfig(Config):
+    """The running average of the generator's weights, which is the model that is registered (StyleGAN3)."""
+
+    half_life_pictures: float = Field(default=20_000, gt=0)
+    """A weight counts half after so many pictures."""
+    ramp: float = Field(default=0.05, gt=0)
+    """The half-life is at most this share of the pictures seen so far, so that a short run's average is not its
+    random start."""
+
+
+class CheckpointConfig(Config):
+    """When the state is saved."""
+
+    every_steps: int = Field(default=1000, ge=1)
+    """Steps between checkpoints; the last step always makes one."""
+    keep: int = Field(default=3, ge=1)
+    """How many of the newest are kept."""
+
+
+class TrackingConfig(Config):
+    """What is recorded on the way."""
+
+    uri: str | None = None
+    """MLflow's address; None for `MLFLOW_TRACKING_URI`, else a SQLite file here; `none` records to files only."""
+    experiment: str = "liax"
+    """Name of the MLflow experiment."""
+    every_steps: int = Field(default=10, ge=1)
+    """Steps between messages to MLflow; every step's numbers are in metrics.jsonl anyway."""
+    pictures_every_steps: int = Field(default=1000, ge=1)
+    """Steps between picture grids and validation; the last step always makes one."""
+    pictures: int = Field(default=4, ge=1)
+    """Pairs in a grid."""
+
+
+class TrainConfig(Config):
+    """A training run."""
+
+    shards: str
+    """Shard set to learn from: a folder or s3:// prefix that the preprocessing wrote."""
+    output: str
+    """Folder or s3:// prefix for checkpoints and records. The same command again continues the run in it."""
+    run_on: Literal["ray", "process"] = "ray"
+    """`ray`: workers of Ray Train; `process`: this process alone, which needs PyTorch only."""
+    workers: int = Field(default=1, ge=1)
+    """Number of training processes."""
+    cpus_per_worker: int = Field(default=1, ge=1)
+    """CPU cores, and threads of PyTorch, of each."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where each worker computes; `cuda` takes one GPU each."""
+    engine: Literal["plain", "deepspeed"] = "plain"
+    """What averages gradients and keeps the optimiser's state."""
+    zero_stage: Literal[0, 1, 2] | None = None
+    """DeepSpeed's stage for the generator; None for 1. The discriminator's is this, at most 1."""
+    max_failures: int = Field(default=3, ge=0)
+    """How often Ray Train starts the workers again, from the latest checkpoint, after one died."""
+    seed: int = Field(default=0, ge=0)
+    """Of the networks' first weights and the order of data."""
+    batch: int = Field(default=64, ge=1)
+    """Pairs of a step, all workers together (LIA)."""
+    steps: int = Field(default=800_000, ge=1)
+    """Length of the run (LIA: 800 k steps of 64 pairs)."""
+    model: ModelChoice = ModelChoice()
+    data: DataConfig = DataConfig()
+    loss: LossConfig = LossConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    ema: EmaConfig = EmaConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.batch % self.workers:
+            raise ValueError(f"batch={self.batch} cannot be divided among workers={self.workers}")
+        if self.engine == "plain" and self.zero_stage is not None:
+            raise ValueError("zero_stage needs engine=deepspeed")
+        if self.run_on == "process" and (self.workers > 1 or self.engine == "deepspeed"):
+            raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
+        return self
+
+    def discriminator_adam(self) -> AdamConfig:
+        """The discriminator's optimiser, corrected where lazy R1 adds updates (StyleGAN2, appendix B)."""
+        plain, every = self.optimizer.discriminator, self.loss.r1_every
+        if self.loss.r1_gamma == 0:
+            return plain
+        share = every / (every + 1)
+        return AdamConfig(lr=plain.lr * share, betas=(plain.betas[0] ** share, plain.betas[1] ** share))
+
+    def identity(self, set_id: str) -> str:
+        """Names what is computed, whoever computes it and however long: runs of one identity continue each other."""
+        decisive = ("seed", "batch", "model", "data", "loss", "optimizer", "ema")
+        values = self.model_dump(mode="json", include=set(decisive))
+        values["data"].pop("loader_workers")
+        return config_id({**values, "set_id": set_id})
