@@ -1,50 +1,36 @@
 """The size of a LIA-X network, and the sizes that have a name."""
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import model_validator
+from pydantic import PositiveInt, ValidationInfo, field_validator
 
 from liax.config import Config, build
 from liax.errors import UserError
 
-SMALLEST_LEVEL_PX = 8
-"""Size of the decoder's first level; the learned constant below it is half as large."""
+COARSEST_PX = 4
+"""Side of the encoder's last map and of the decoder's learned constant."""
 
 
-class ModelConfig(Config):
-    """Everything that decides which tensors a network has. The defaults are the paper's "Base"."""
+class PyramidConfig(Config):
+    """Sizes and channel counts of maps that halve from the full picture down to 4 px."""
 
     size_px: Literal[64, 128, 256, 512] = 512
     """Side of the square pictures, in pixels. The release is 512; smaller sizes have no published layout."""
 
-    width: float = 0.5
+    width: float = 1
     """Width multiplier s: every channel count is a multiple of 64·s, which must be whole."""
 
-    blocks: int = 4
-    """Flow blocks, and as many render blocks, at each level of the decoder."""
-
-    directions: int = 40
-    """Vectors in the motion dictionary (M)."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.width <= 0 or not (64 * self.width).is_integer():
-            raise ValueError(f"width {self.width} must make 64·width a whole number of channels")
-        if self.blocks < 1:
-            raise ValueError(f"blocks is {self.blocks}, must be at least 1")
-        if not 1 <= self.directions <= self.style_dim:
-            raise ValueError(f"directions is {self.directions}, must be 1 to {self.style_dim} (512·width)")
-        return self
-
-    @property
-    def style_dim(self) -> int:
-        """Length D of the code z: 512·s."""
-        return int(512 * self.width)
+    @field_validator("width")
+    @classmethod
+    def _check_width(cls, width: float) -> float:
+        if width <= 0 or not (64 * width).is_integer():
+            raise ValueError("64·width must be a whole number of channels, 1 or more")
+        return width
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The decoder's sizes in pixels, smallest first: 8, 16, …, size_px."""
-        return tuple(2**i for i in range(SMALLEST_LEVEL_PX.bit_length() - 1, self.size_px.bit_length()))
+        """The sizes in pixels, smallest first, that have a decoder level: 8, 16, …, size_px."""
+        return tuple(2**power for power in range(COARSEST_PX.bit_length(), self.size_px.bit_length()))
 
     def channels(self, size_px: int) -> int:
         """Channels of a map of `size_px` pixels, in encoder, decoder and discriminator alike.
@@ -53,6 +39,32 @@ class ModelConfig(Config):
         release; for other sizes it is our choice, because the older 256 px LIA does the same.
         """
         return int(self.width * min(512, 64 * (self.size_px // size_px)))
+
+
+class ModelConfig(PyramidConfig):
+    """Everything that decides which tensors a network has. The defaults are the paper's "Base"."""
+
+    width: float = 0.5
+    """Width multiplier s: every channel count is a multiple of 64·s, which must be whole."""
+
+    blocks: PositiveInt = 4
+    """Flow blocks, and as many render blocks, at each level of the decoder."""
+
+    directions: PositiveInt = 40
+    """Vectors in the motion dictionary (M), at most 512·s."""
+
+    @field_validator("directions")
+    @classmethod
+    def _check_directions(cls, directions: int, others: ValidationInfo) -> int:
+        most = int(512 * others.data.get("width", 0))
+        if directions > most > 0:
+            raise ValueError(f"no more than 512·width = {most} directions can be orthogonal")
+        return directions
+
+    @property
+    def style_dim(self) -> int:
+        """Length D of the code z: 512·s."""
+        return int(512 * self.width)
 
 
 PRESETS: dict[str, ModelConfig] = {

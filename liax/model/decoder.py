@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from liax.model.config import ModelConfig
-from liax.model.encoder import CONSTANT_PX
-from liax.model.layers import GAIN, ConvLayer, at_least_float32, upsample
+from liax.model.config import COARSEST_PX, ModelConfig
+from liax.model.layers import GAIN, ConvLayer, at_least_float32, largest_divisor, upsample
 from liax.model.modulated import ModulatedConv2d, StyledConv
 
 
@@ -114,7 +113,9 @@ class Level(nn.Module):
         grid_BHW2 = self.grid_1HW2 + torch.tanh(flow_B3HW[:, :2]).permute(0, 2, 3, 1)
         # One source serves every frame of a batch without being copied.
         feature_BCHW = at_least_float32(feature_BCHW).expand(len(grid_BHW2), -1, -1, -1)
-        return F.grid_sample(feature_BCHW, grid_BHW2, mode="bilinear", padding_mode="zeros", align_corners=True)
+        return functional.grid_sample(
+            feature_BCHW, grid_BHW2, mode="bilinear", padding_mode="zeros", align_corners=True
+        )
 
 
 class Decoder(nn.Module):
@@ -122,9 +123,9 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        sizes_px = (CONSTANT_PX, *config.levels)
+        sizes_px = (COARSEST_PX, *config.levels)
         channels = [config.channels(size_px) for size_px in sizes_px]
-        self.constant = nn.Parameter(torch.randn(1, channels[0], CONSTANT_PX, CONSTANT_PX))
+        self.constant = nn.Parameter(torch.randn(1, channels[0], COARSEST_PX, COARSEST_PX))
         self.start = StyledConv(channels[0], channels[0], config.style_dim)
         self.levels = nn.ModuleList(
             Level(size_px, below, here, config, first=size_px == config.levels[0])
@@ -149,8 +150,3 @@ def identity_grid(size_px: int) -> Tensor:
     axis = torch.linspace(-1, 1, size_px, device="cpu")
     y_HW, x_HW = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack((x_HW, y_HW), dim=-1)[None]
-
-
-def largest_divisor(number: int, limit: int) -> int:
-    """The largest divisor of `number` that is at most `limit`."""
-    return next(divisor for divisor in range(limit, 0, -1) if number % divisor == 0)

@@ -26,7 +26,7 @@ class MotionDictionary(nn.Module):
         """Q_DM, float32."""
         if self.training or torch.is_grad_enabled():
             return self._orthonormalise()
-        # An in-place update (an average of weights, a loaded checkpoint) raises the version; a move changes the address.
+        # An update in place (averaged weights, a loaded checkpoint) raises the version; a move changes the address.
         version = 0 if self.weight.is_inference() else self.weight._version
         state = (version, self.weight.data_ptr())
         if self._frozen_DM is None or self._frozen_for != state:

@@ -6,30 +6,23 @@ Shapes: B batch, G members of a group, C channels, H W pixels.
 """
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from liax.config import Config
-from liax.model.config import ModelConfig
-from liax.model.decoder import largest_divisor
-from liax.model.encoder import CONSTANT_PX
-from liax.model.layers import GAIN, SLOPE, ConvLayer, DownBlock, EqualLinear, at_least_float32
+from liax.model.config import COARSEST_PX, PyramidConfig
+from liax.model.layers import GAIN, SLOPE, ConvLayer, DownBlock, EqualLinear, at_least_float32, largest_divisor
 
 GROUP = 4
 """Samples that minibatch standard deviation compares with one another."""
 
 
-class DiscriminatorConfig(Config):
+class DiscriminatorConfig(PyramidConfig):
     """What decides the discriminator's tensors."""
 
-    size_px: Literal[64, 128, 256, 512] = 512
-    """Side of the pictures it judges, in pixels."""
-
     width: float = 1.0
-    """Width multiplier s, as the generator's: 64·s channels at full size, up to 512·s. 1 is StyleGAN2's."""
+    """Width multiplier s, as the network's own. 1 is StyleGAN2's discriminator."""
 
 
 class Discriminator(nn.Module):
@@ -38,19 +31,18 @@ class Discriminator(nn.Module):
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
-        sizes = ModelConfig(size_px=config.size_px, width=config.width, directions=1)
-        channels = [sizes.channels(size_px) for size_px in (*reversed(sizes.levels), CONSTANT_PX)]
+        channels = [config.channels(size_px) for size_px in (*reversed(config.levels), COARSEST_PX)]
         last = channels[-1]
         self.first = ConvLayer(3, channels[0], 1)
         self.blocks = nn.Sequential(*(DownBlock(i, o, between=i) for i, o in pairwise(channels)))
         self.last = ConvLayer(last + 1, last, 3)
-        self.hidden = EqualLinear(last * CONSTANT_PX**2, last)
+        self.hidden = EqualLinear(last * COARSEST_PX**2, last)
         self.logit = EqualLinear(last, 1)
 
     def forward(self, picture_BCHW: Tensor) -> Tensor:
         x_BCHW = self.blocks(self.first(picture_BCHW))
         x_BCHW = self.last(with_deviation(x_BCHW))
-        hidden_BC = F.leaky_relu(self.hidden(x_BCHW.flatten(1)), SLOPE) * GAIN
+        hidden_BC = functional.leaky_relu(self.hidden(x_BCHW.flatten(1)), SLOPE) * GAIN
         return at_least_float32(self.logit(hidden_BC))
 
 

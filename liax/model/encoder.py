@@ -7,11 +7,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from liax.model.config import SMALLEST_LEVEL_PX, ModelConfig
+from liax.model.config import COARSEST_PX, ModelConfig
 from liax.model.layers import ConvLayer, DownBlock, EqualConv2d
-
-CONSTANT_PX = SMALLEST_LEVEL_PX // 2
-"""Side of the encoder's last map and of the decoder's learned constant."""
 
 
 class Encoder(nn.Module):
@@ -19,11 +16,11 @@ class Encoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        sizes_px = (*reversed(config.levels), CONSTANT_PX)
+        sizes_px = (*reversed(config.levels), COARSEST_PX)
         channels = [config.channels(size_px) for size_px in sizes_px]
         self.first = ConvLayer(3, channels[0], 1)
         self.blocks = nn.Sequential(*(DownBlock(i, o, between=o) for i, o in pairwise(channels)))
-        self.to_code = EqualConv2d(channels[-1], config.style_dim, CONSTANT_PX)
+        self.to_code = EqualConv2d(channels[-1], config.style_dim, COARSEST_PX)
 
     def forward(self, picture_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Code z_BD and the maps of every decoder level, smallest first."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 SLOPE = 0.2
 """Negative slope of every leaky ReLU."""
@@ -34,6 +34,11 @@ def full_precision(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, enabled=False)
 
 
+def largest_divisor(number: int, limit: int) -> int:
+    """The largest divisor of `number` that is at most `limit`."""
+    return next(divisor for divisor in range(limit, 0, -1) if number % divisor == 0)
+
+
 class Blur(nn.Module):
     """Low-pass filter by outer([1, 3, 3, 1])/64 with zero padding; a B×C×H×W map grows by 2·padding − 3 pixels."""
 
@@ -50,7 +55,7 @@ class Blur(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         channels = x_BCHW.shape[1]
         kernel_C1KK = self.kernel_KK.to(x_BCHW.dtype).expand(channels, 1, 4, 4)
-        return F.conv2d(x_BCHW, kernel_C1KK, stride=self.stride, padding=self.padding, groups=channels)
+        return functional.conv2d(x_BCHW, kernel_C1KK, stride=self.stride, padding=self.padding, groups=channels)
 
 
 def upsample(x_BCHW: Tensor) -> Tensor:
@@ -58,8 +63,8 @@ def upsample(x_BCHW: Tensor) -> Tensor:
 
     That is bilinear interpolation with zeros round the map, which needs no map with zeros in it.
     """
-    padded_BCHW = F.pad(x_BCHW, (1, 1, 1, 1))
-    return F.interpolate(padded_BCHW, scale_factor=2.0, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
+    padded_BCHW = functional.pad(x_BCHW, (1, 1, 1, 1))
+    return functional.interpolate(padded_BCHW, scale_factor=2.0, mode="bilinear", align_corners=False)[..., 2:-2, 2:-2]
 
 
 class EqualLinear(nn.Module):
@@ -72,7 +77,7 @@ class EqualLinear(nn.Module):
         self.scale = 1 / math.sqrt(in_features)
 
     def forward(self, x_BI: Tensor) -> Tensor:
-        return F.linear(x_BI, self.weight * self.scale, self.bias)
+        return functional.linear(x_BI, self.weight * self.scale, self.bias)
 
 
 class EqualConv2d(nn.Module):
@@ -99,7 +104,7 @@ class EqualConv2d(nn.Module):
 
     def forward(self, x_BIHW: Tensor) -> Tensor:
         bias_O = None if self.bias is None else self.bias * self.gain
-        return F.conv2d(x_BIHW, self.weight * self.scale, bias_O, self.stride, self.padding)
+        return functional.conv2d(x_BIHW, self.weight * self.scale, bias_O, self.stride, self.padding)
 
 
 class ConvLayer(nn.Module):
@@ -140,7 +145,7 @@ class ConvLayer(nn.Module):
         if self.blur is not None:
             x_BIHW = self.blur(x_BIHW)
         y_BOHW = self.conv(x_BIHW)
-        return F.leaky_relu(y_BOHW, SLOPE) if self.active else y_BOHW
+        return functional.leaky_relu(y_BOHW, SLOPE) if self.active else y_BOHW
 
 
 class DownBlock(nn.Module):

@@ -7,7 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from liax.model.layers import GAIN, SLOPE, Blur, EqualLinear, at_least_float32, full_precision
 
@@ -55,9 +55,9 @@ class ModulatedConv2d(nn.Module):
         style_BI, factor_BO = self.factors(z_BD)
         x_BIHW = x_BIHW * style_BI.to(x_BIHW.dtype)[..., None, None]
         if self.blur is not None:
-            y_BOHW = self.blur(F.conv_transpose2d(x_BIHW, self.weight.transpose(0, 1), stride=2))
+            y_BOHW = self.blur(functional.conv_transpose2d(x_BIHW, self.weight.transpose(0, 1), stride=2))
         else:
-            y_BOHW = F.conv2d(x_BIHW, self.weight, padding=self.weight.shape[-1] // 2)
+            y_BOHW = functional.conv2d(x_BIHW, self.weight, padding=self.weight.shape[-1] // 2)
         bias_O11 = (self.bias * self.gain).to(y_BOHW.dtype)[:, None, None]
         return torch.addcmul(bias_O11, y_BOHW, factor_BO.to(y_BOHW.dtype)[..., None, None])
 
@@ -70,4 +70,4 @@ class StyledConv(nn.Module):
         self.conv = ModulatedConv2d(in_channels, out_channels, 3, style_dim, up=up, gain=GAIN)
 
     def forward(self, x_BIHW: Tensor, z_BD: Tensor) -> Tensor:
-        return F.leaky_relu(self.conv(x_BIHW, z_BD), SLOPE)
+        return functional.leaky_relu(self.conv(x_BIHW, z_BD), SLOPE)

@@ -6,6 +6,7 @@ in and written on the way out.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from liax.model.config import ModelConfig
 from liax.model.network import LiaX
 from liax.model.weights import check_shapes, refuse, with_weights
 
-OFFICIAL_PX = 512
+OFFICIAL_PX: Final = 512
 
 KERNEL = None
 """Stands in a template for our name of a blur kernel, which has none."""
