@@ -1,0 +1,116 @@
+"""What a preprocessing run can be told."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from liax.config import Config, config_id
+from liax.crop import CropConfig
+
+PIPELINE_VERSION = "1"
+"""Raised whenever the same input and configuration give other clips than before."""
+
+
+class LimitsConfig(Config):
+    """Sources beyond these are rejected before anything is decoded."""
+
+    longest_side_px: int = Field(default=8192, gt=0)
+    """Of the picture."""
+    longest_s: float = Field(default=6 * 3600.0, gt=0)
+    """Of the video."""
+
+
+class FacesConfig(Config):
+    """How faces are found and followed."""
+
+    rate_fps: float = Field(default=10.0, gt=0)
+    """Pictures a second in which faces are looked for; between them positions are interpolated. Heads move little in
+    a tenth of a second, and a face search costs as much as decoding ten frames."""
+    longest_side_px: int | None = 1920
+    """Larger pictures are shrunk to this before the search; null keeps them."""
+    most_faces: int = Field(default=8, ge=1)
+    """How many faces to look for in a picture."""
+    least_confidence: float = Field(default=0.3, ge=0, le=1)
+    """Of the detection and of the landmarks."""
+    least_face_px: float = Field(default=80.0, ge=0)
+    """A track is rejected when the longer side of its landmarks' box, in the median, is smaller than this. A face 64 px
+    wide is about 80 px high."""
+    least_overlap: float = Field(default=0.3, gt=0, le=1)
+    """A face continues a track if their boxes overlap at least so much (intersection over union)."""
+    largest_zoom: float = Field(default=1.5, gt=1)
+    """A face does not continue a track if its size changed by more than this factor from one picture to the next."""
+    longest_gap_s: float = Field(default=0.5, ge=0)
+    """A track in which the face is not seen for longer than this ends; a new one begins when it is seen again."""
+    weights: str | None = None
+    """Path or URL of the face landmarker's bundle; null looks in the cache and then where it is published."""
+
+
+class ClipConfig(Config):
+    """What a clip is."""
+
+    size_px: int = Field(default=512, ge=16, multiple_of=2)
+    """Width and height."""
+    fps: int = Field(default=25, gt=0)
+    """Constant frame rate."""
+    least_s: float = Field(default=1.0, gt=0)
+    """Shorter tracks are rejected."""
+    longest_s: float = Field(default=20.0, gt=0)
+    """Longer tracks are cut into equal parts no longer than this."""
+    keyframe_interval: int = Field(default=8, ge=1)
+    """Frames from one key frame to the next: a reader decodes at most this many to get any one frame."""
+    crf: int = Field(default=18, ge=0, le=51)
+    """H.264 quality, 0 (lossless) to 51."""
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "veryfast"
+    """How long the encoder searches for a smaller file."""
+    time_limit_s: float = Field(default=600.0, gt=0)
+    """A clip that takes longer to make than this is given up."""
+
+
+class SplitConfig(Config):
+    """Which sources are held back. A source stands for the people in it: its clips are never divided."""
+
+    val_fraction: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the sources for validation."""
+    test_fraction: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the sources for testing."""
+
+
+class ShardConfig(Config):
+    """How clips are packed."""
+
+    target_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
+    """A shard is closed when it has reached this size."""
+
+
+class PreprocessConfig(Config):
+    """A preprocessing run."""
+
+    input: str | list[str]
+    """Videos: folders, files, `s3://` prefixes, or lists of them in a .txt (a line each) or .csv (column `file`)."""
+    output: str
+    """Folder or `s3://` prefix for the shard set. A run that was interrupted continues when it is started again."""
+    limits: LimitsConfig = LimitsConfig()
+    faces: FacesConfig = FacesConfig()
+    crop: CropConfig = CropConfig()
+    clip: ClipConfig = ClipConfig()
+    split: SplitConfig = SplitConfig()
+    shards: ShardConfig = ShardConfig()
+    workers: int | None = Field(default=None, ge=1)
+    """Cores to use; null takes all of the cluster's."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs as a list."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The settings that decide what the clips are. Where things lie and how many work on them do not."""
+        return self.model_dump(
+            mode="json", exclude={"input": True, "output": True, "workers": True, "faces": {"weights"}}
+        )
+
+    @property
+    def content_id(self) -> str:
+        """Names `content`; two runs with the same id over the same videos give the same bytes."""
+        return config_id(self.content | {"pipeline_version": PIPELINE_VERSION})

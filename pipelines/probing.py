@@ -1,0 +1,54 @@
+"""Stage 2, probe: is it a video, how long, and what are its bytes (1 source → 1 row)."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Any
+
+from liax import storage
+from liax.errors import UserError, VideoError
+from liax.video.probe import VideoInfo, probe
+from pipelines.config import LimitsConfig
+from pipelines.outcomes import Source
+
+
+def probe_source(uri: str, limits: LimitsConfig) -> Source:
+    """Hash and probe one source. Whatever is wrong with it becomes its `reason`."""
+    started = time.monotonic()
+    sha256, duration_s, reason, detail = "", 0.0, "", ""
+    try:
+        with storage.local_copy(uri) as path:
+            sha256 = _sha256(path)
+            info = probe(path)
+            duration_s = info.duration_s
+            reason, detail = _beyond(info, limits)
+    except VideoError as error:
+        reason, detail = error.reason, error.detail
+    except (OSError, UserError) as error:
+        reason, detail = "unreadable", str(error)
+    return Source(
+        uri=uri,
+        sha256=sha256,
+        duration_s=duration_s,
+        reason=reason,
+        detail=detail,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _beyond(info: VideoInfo, limits: LimitsConfig) -> tuple[str, str]:
+    if max(info.width_px, info.height_px) > limits.longest_side_px:
+        return "picture_too_large", f"{info.width_px}x{info.height_px} px; the limit is {limits.longest_side_px}"
+    if info.duration_s > limits.longest_s:
+        return "too_long", f"{info.duration_s:.0f} s; the limit is {limits.longest_s:.0f}"
+    return "", ""
+
+
+def probe_row(row: dict[str, Any], limits: LimitsConfig) -> dict[str, Any]:
+    """The stage for Ray Data: `uri` → `source` (JSON)."""
+    return {"source": probe_source(row["uri"], limits).model_dump_json()}

@@ -1,0 +1,147 @@
+"""Following faces from picture to picture: detections in, tracks out. No decoding, no model.
+
+Shapes: K samples of a track, N landmarks, S blendshapes. Coordinates in pixels of the source picture.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liax.face import Face
+from pipelines.config import FacesConfig
+
+Box = tuple[float, float, float, float]
+
+SAME_FACE_OVERLAP = 0.5
+"""Two faces found in one picture that overlap more than this are one face found twice (our choice: two heads, one in
+front of the other, overlap less)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One face over time.
+
+    Args:
+        times_s: (K,) float64, ascending; from the start of the source.
+        landmarks_KN3, boxes_K4, head_pose_K3, blendshapes_KS: float32, as in `liax.face.Face`.
+    """
+
+    times_s: NDArray[np.float64]
+    landmarks_KN3: NDArray[np.float32]
+    boxes_K4: NDArray[np.float32]
+    head_pose_K3: NDArray[np.float32]
+    blendshapes_KS: NDArray[np.float32]
+
+    @property
+    def face_px(self) -> float:
+        """The face's size: the longer side of the landmarks' box, in the median over time."""
+        sides_K2 = self.boxes_K4[:, 2:] - self.boxes_K4[:, :2]
+        return float(np.median(sides_K2.max(axis=1)))
+
+    def between(self, start_s: float, end_s: float) -> "Track":
+        """The part of the track from one time to another, both included."""
+        inside_K = (self.times_s >= start_s) & (self.times_s <= end_s)
+        return Track(*(getattr(self, field.name)[inside_K] for field in fields(self)))
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (_area(one) + _area(other) - shared)
+
+
+def link_faces(samples: Iterable[tuple[float, Sequence[Face]]], config: FacesConfig) -> list[Track]:
+    """Link the faces of successive pictures into tracks.
+
+    A face continues the track whose last box it overlaps most. A track ends when its face is not seen for longer than
+    `longest_gap_s`, or jumps: no overlap, or a sudden change of size.
+
+    Args:
+        samples: (time_s, faces of the picture), in order of time.
+        config: the rules.
+
+    Returns:
+        Tracks, ordered by their first time, then from left to right.
+    """
+    going: list[list[tuple[float, Face]]] = []
+    ended: list[list[tuple[float, Face]]] = []
+    for time_s, found in samples:
+        ended += [track for track in going if time_s - track[-1][0] > config.longest_gap_s]
+        going = [track for track in going if time_s - track[-1][0] <= config.longest_gap_s]
+        faces = _distinct(found)
+        taken = _match([track[-1][1] for track in going], faces, config)
+        for track_index, face_index in taken.items():
+            going[track_index].append((time_s, faces[face_index]))
+        going += [[(time_s, face)] for index, face in enumerate(faces) if index not in taken.values()]
+    order = sorted(ended + going, key=lambda track: (track[0][0], track[0][1].box_px[0]))
+    return [_to_track(track) for track in order]
+
+
+def _distinct(faces: Sequence[Face]) -> list[Face]:
+    """The faces of one picture without second findings of the same one."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.side_px):
+        if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _match(last: Sequence[Face], faces: Sequence[Face], config: FacesConfig) -> dict[int, int]:
+    """Which face continues which track (track index → face index), the best overlap first."""
+    pairs = [
+        (overlap(before.box_px, face.box_px), track_index, face_index)
+        for track_index, before in enumerate(last)
+        for face_index, face in enumerate(faces)
+        if _zoom(before, face) <= config.largest_zoom
+    ]
+    taken: dict[int, int] = {}
+    for shared, track_index, face_index in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if shared >= config.least_overlap and track_index not in taken and face_index not in taken.values():
+            taken[track_index] = face_index
+    return taken
+
+
+def _zoom(one: Face, other: Face) -> float:
+    small, large = sorted((max(one.side_px, 1e-6), max(other.side_px, 1e-6)))
+    return large / small
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _to_track(observations: Sequence[tuple[float, Face]]) -> Track:
+    faces = [face for _, face in observations]
+    return Track(
+        times_s=np.array([time_s for time_s, _ in observations], dtype=np.float64),
+        landmarks_KN3=np.stack([face.landmarks_N3 for face in faces]),
+        boxes_K4=np.array([face.box_px for face in faces], dtype=np.float32),
+        head_pose_K3=np.stack([face.head_pose_deg for face in faces]),
+        blendshapes_KS=np.stack([face.blendshapes_S for face in faces]),
+    )
+
+
+def tracks_to_bytes(tracks: Sequence[Track]) -> bytes:
+    """Pack tracks for the way from one stage to the next."""
+    buffer = io.BytesIO()
+    named = {
+        f"{index:05d}.{field.name}": getattr(track, field.name)
+        for index, track in enumerate(tracks)
+        for field in fields(Track)
+    }
+    np.savez(buffer, **named)
+    return buffer.getvalue()
+
+
+def tracks_from_bytes(data: bytes) -> list[Track]:
+    """Unpack what `tracks_to_bytes` packed."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        count = len(arrays.files) // len(fields(Track))
+        return [Track(*(arrays[f"{index:05d}.{field.name}"] for field in fields(Track))) for index in range(count)]

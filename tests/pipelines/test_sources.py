@@ -1,0 +1,100 @@
+"""Listing of inputs, probing, duplicates, and which run an output belongs to."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liax.config import load_config
+from liax.errors import UserError
+from liax.video.encode import VideoWriter
+from pipelines.config import LimitsConfig, PreprocessConfig
+from pipelines.duplicates import set_aside
+from pipelines.outcomes import KEPT, Outcome, Source, source_results
+from pipelines.probing import probe_source
+from pipelines.run import open_run
+from pipelines.sources import list_sources
+
+
+def test_folders_files_and_manifests(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("b.mp4", "deep/a.MOV", "deep/notes.txt", "odd.bin"):
+        (tmp_path / name).write_bytes(b"x")
+    everything = [str(tmp_path / "b.mp4"), str(tmp_path / "deep/a.MOV")]
+    assert list_sources([str(tmp_path)]) == everything
+    assert list_sources([str(tmp_path / "odd.bin")]) == [str(tmp_path / "odd.bin")]
+    assert list_sources([str(tmp_path), str(tmp_path / "b.mp4")]) == everything
+    (tmp_path / "list.txt").write_text("b.mp4\n\ns3://bucket/c.mp4\n")
+    assert list_sources([str(tmp_path / "list.txt")]) == [everything[0], "s3://bucket/c.mp4"]
+    (tmp_path / "list.csv").write_text(f"file,note\ndeep/a.MOV,x\n{tmp_path}/b.mp4,y\n")
+    assert list_sources([str(tmp_path / "list.csv")]) == everything
+
+
+def test_inputs_without_a_video_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(UserError, match="no video under"):
+        list_sources([str(tmp_path)])
+    with pytest.raises(UserError, match="missing"):
+        list_sources([str(tmp_path / "missing")])
+    (tmp_path / "list.csv").write_text("name\na.mp4\n")
+    with pytest.raises(UserError, match="no column 'file'"):
+        list_sources([str(tmp_path / "list.csv")])
+
+
+def write_video(path: Path, seconds: float = 1.0) -> Path:
+    with VideoWriter(path, 64, 48, 25) as writer:
+        for _ in range(int(25 * seconds)):
+            writer.write(np.zeros((48, 64, 3), dtype=np.uint8))
+    return path
+
+
+def test_probing_gives_a_reason_for_everything(tmp_path: Path) -> None:
+    good = write_video(tmp_path / "good.mp4")
+    text = tmp_path / "text.mp4"
+    text.write_text("not a video")
+    assert probe_source(str(good), LimitsConfig()).reason == ""
+    assert probe_source(str(good), LimitsConfig()).duration_s == pytest.approx(1.0)
+    assert probe_source(str(text), LimitsConfig()).reason == "unreadable"
+    assert probe_source(str(tmp_path / "gone.mp4"), LimitsConfig()).reason == "unreadable"
+    assert probe_source(str(good), LimitsConfig(longest_side_px=50)).reason == "picture_too_large"
+    assert probe_source(str(good), LimitsConfig(longest_s=0.5)).reason == "too_long"
+    half = tmp_path / "half.mp4"
+    half.write_bytes(good.read_bytes()[: good.stat().st_size // 3])
+    assert probe_source(str(half), LimitsConfig()).reason == "no_frames"
+
+
+def test_of_equal_files_the_first_by_name_is_kept() -> None:
+    sources = [
+        Source(uri="/c", sha256="1"),
+        Source(uri="/a", sha256="2"),
+        Source(uri="/b", sha256="1"),
+        Source(uri="/d", sha256="1", reason="too_long"),
+    ]
+    unique, rows = set_aside(sources)
+    assert [source.uri for source in unique] == ["/a", "/b"]
+    assert [(row.source_uri, row.reason) for row in rows] == [("/c", "duplicate"), ("/d", "too_long")]
+    assert "/b" in rows[0].detail
+
+
+def test_a_source_with_a_clip_counts_as_kept() -> None:
+    def row(uri: str, reason: str) -> Outcome:
+        return Outcome(source_uri=uri, source_sha256="", stage="", reason=reason)
+
+    rows = [row("/a", "too_short"), row("/a", KEPT), row("/b", "face_too_small"), row("/b", "too_short")]
+    assert source_results(rows) == {"/a": KEPT, "/b": "face_too_small"}
+
+
+def test_an_output_belongs_to_one_run(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    config = load_config(PreprocessConfig, None, [f"input={tmp_path}", f"output={output}"])
+    first = open_run(config, ["/a.mp4"])
+    moved = config.model_copy(update={"workers": 3, "input": "elsewhere"})
+    assert open_run(moved, ["/a.mp4"]) == first
+    with pytest.raises(UserError, match=r"another run .*input"):
+        open_run(config, ["/a.mp4", "/b.mp4"])
+    other = load_config(PreprocessConfig, None, [f"input={tmp_path}", f"output={output}", "clip.crf=20"])
+    with pytest.raises(UserError, match=r"another run .*configuration"):
+        open_run(other, ["/a.mp4"])
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(UserError, match="other files"):
+        open_run(config.model_copy(update={"output": str(tmp_path)}), ["/a.mp4"])
