@@ -1,7 +1,6 @@
 """Training on the workers of Ray Train, which it starts again from the latest checkpoint when one dies."""
 
 import logging
-import os
 from typing import Any
 
 from liax import storage
@@ -56,7 +55,6 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
     Raises:
         JobError: the run cannot go on, or its workers died more than `max_failures` times.
     """
-    os.environ["RAY_TRAIN_ENABLE_STATE_TRACKING"] = "0"
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
