@@ -35,7 +35,6 @@ class PairOrder:
         if not frames or min(frames) < 1:
             raise ValueError("an order needs clips, each of at least one frame")
         self._frames, self._seed, self._gap_frames = tuple(frames), seed, least_gap_frames
-        self._permutation = lru_cache(maxsize=2)(self._draw_permutation)
 
     def __len__(self) -> int:
         """Pairs in an epoch: one of each clip."""
@@ -44,14 +43,16 @@ class PairOrder:
     def at(self, position: int) -> Pair:
         """The pair at a position (0, 1, 2, …)."""
         epoch, index = divmod(position, len(self))
-        sample = int(self._permutation(epoch)[index])
+        sample = int(_permutation(len(self), self._seed, epoch)[index])
         random = np.random.Generator(np.random.Philox(key=[self._seed, position]))
         return Pair(sample, *draw_frames(random, self._frames[sample], self._gap_frames))
 
-    def _draw_permutation(self, epoch: int) -> NDArray[np.int64]:
-        # A counter that no position's generator starts from: those begin at counter 0 with another key.
-        random = np.random.Generator(np.random.Philox(key=[self._seed, epoch], counter=[0, 0, 0, 1]))
-        return random.permutation(len(self))
+
+@lru_cache(maxsize=4)
+def _permutation(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    # A counter that no position's generator starts from: those begin at counter 0.
+    random = np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, 1]))
+    return random.permutation(count)
 
 
 def draw_frames(random: np.random.Generator, frames: int, least_gap_frames: int) -> tuple[int, int]:

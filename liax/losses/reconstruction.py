@@ -2,7 +2,9 @@
 
 from torch import Tensor
 
+from liax.model.layers import at_least_float32
+
 
 def l1(result_BCHW: Tensor, driving_BCHW: Tensor) -> Tensor:
     """Mean absolute difference, a scalar in float32; pictures in [-1, 1] (LIA-X, eq. 9, first term)."""
-    return (result_BCHW.float() - driving_BCHW.float()).abs().mean()
+    return (at_least_float32(result_BCHW) - at_least_float32(driving_BCHW)).abs().mean()

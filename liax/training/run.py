@@ -89,7 +89,7 @@ def start(config: TrainConfig, place: Place) -> Run:
     """Make networks and data, as they were at the latest checkpoint if there is one."""
     torch.set_num_threads(config.cpus_per_worker)
     shards = ShardSet(config.shards)
-    networks = _make_networks(config, place)
+    networks = make_networks(config, place)
     saved, step = latest_checkpoint(config.output), 0
     if saved is not None:
         restore(networks, saved)
@@ -109,7 +109,8 @@ def start(config: TrainConfig, place: Place) -> Run:
     )
 
 
-def _make_networks(config: TrainConfig, place: Place) -> Networks:
+def make_networks(config: TrainConfig, place: Place) -> Networks:
+    """Both networks with their engines, the same on every worker, from the run's seed."""
     layout = config.model.generator()
     width = config.model.discriminator_width or layout.width
     torch.manual_seed(config.seed)

@@ -1,0 +1,62 @@
+"""The terms of the objective, on inputs whose answers are known."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from liax.errors import UserError
+from liax.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
+from liax.losses.perceptual import require_available
+from liax.losses.reconstruction import l1
+from liax.losses.sparsity import mean_magnitude
+from liax.losses.total import GeneratorTerms, LossConfig
+
+
+def test_l1_is_the_mean_difference() -> None:
+    a, b = torch.zeros(2, 3, 4, 4), torch.full((2, 3, 4, 4), -0.25)
+    assert l1(a, b).item() == pytest.approx(0.25)
+
+
+def test_l1_pulls_values_outside_the_range_back() -> None:
+    result = torch.full((1, 3, 2, 2), 3.0, requires_grad=True)
+    l1(result, torch.ones(1, 3, 2, 2)).backward()
+    assert result.grad is not None
+    assert (result.grad > 0).all()
+
+
+def test_sparsity_ignores_sign_and_size_of_the_dictionary() -> None:
+    assert mean_magnitude(torch.tensor([[1.0, -3.0]])).item() == 2
+    assert mean_magnitude(torch.tensor([[1.0, -3.0] * 10])).item() == 2
+
+
+def test_adversarial_losses_at_indifference_and_certainty() -> None:
+    zero, sure = torch.zeros(4, 1), torch.full((4, 1), 50.0)
+    assert generator_loss(zero).item() == pytest.approx(math.log(2))
+    assert discriminator_loss(zero, zero).item() == pytest.approx(2 * math.log(2))
+    assert discriminator_loss(sure, -sure).item() == pytest.approx(0, abs=1e-6)
+    assert generator_loss(-sure).item() == pytest.approx(50)
+
+
+def test_r1_of_a_linear_discriminator_is_its_squared_weight_and_trains_it() -> None:
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(12, 1))
+    penalty = r1_penalty(linear, torch.randn(5, 3, 2, 2))
+    weight = linear[1].weight
+    assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
+    penalty.backward()
+    assert weight.grad is not None
+    assert torch.allclose(weight.grad, 2 * weight, rtol=1e-5)
+
+
+def test_total_weighs_each_term() -> None:
+    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3)
+    one = torch.tensor(1.0)
+    assert GeneratorTerms(one, one, None).total(config).item() == 1.5
+    assert GeneratorTerms(one, one, one).total(config).item() == 4.5
+
+
+def test_a_loss_that_is_not_there_is_refused() -> None:
+    require_available("none")
+    with pytest.raises(UserError, match=r"loss\.perceptual=none"):
+        require_available("vgg")

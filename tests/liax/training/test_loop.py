@@ -1,0 +1,130 @@
+"""The whole loop in one process: a golden loss curve, resuming, and what it refuses."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liax.errors import JobError, UserError
+from liax.model.weights import load_model
+from liax.training.checkpoint import latest_checkpoint, open_checkpoint
+from liax.training.config import TrainConfig
+from liax.training.loop import train
+from liax.training.place import alone
+from liax.training.run import RunRecord, check, write_run
+from tests.moving_shapes import write_shapes
+
+GOLDEN_L1 = [0.736571, 0.485741, 0.479025, 0.38048, 0.401784, 0.343569]
+"""First steps of the tiny preset on the moving shapes. A change of it must be meant."""
+GOLDEN_R1 = 0.00158
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_shapes(tmp_path_factory.mktemp("shapes"))
+
+
+def configure(shapes: str, output: Path, **changes: Any) -> TrainConfig:
+    values: dict[str, Any] = {
+        "shards": shapes,
+        "output": str(output),
+        "run_on": "process",
+        "batch": 4,
+        "steps": 6,
+        "model": {"preset": "tiny"},
+        "loss": {"adversarial_start_step": 3, "r1_every": 2},
+        "checkpoint": {"every_steps": 2, "keep": 2},
+        "tracking": {"uri": "none", "pictures": 2},
+    }
+    return TrainConfig.model_validate(values | changes)
+
+
+def run(config: TrainConfig) -> list[dict[str, float]]:
+    check(config)
+    train(config, alone(), lambda step, numbers: None)
+    return [json.loads(line) for line in Path(config.output, "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(line: dict[str, float]) -> dict[str, float]:
+    """Without the validation, which a run does at its own last step too."""
+    return {name: value for name, value in line.items() if not name.startswith("val/")}
+
+
+@pytest.fixture(scope="module")
+def finished(shapes: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainConfig, list[dict[str, float]]]:
+    config = configure(shapes, tmp_path_factory.mktemp("finished"))
+    return config, run(config)
+
+
+def test_golden_curve(finished: tuple[TrainConfig, list[dict[str, float]]]) -> None:
+    lines = finished[1]
+    assert lines[0]["l1"] == pytest.approx(GOLDEN_L1[0], rel=1e-4)
+    # Another number of threads already moves the sixth step by half a percent.
+    assert [line["l1"] for line in lines] == pytest.approx(GOLDEN_L1, rel=2e-2)
+    assert [("adversarial" in line, "r1" in line) for line in lines[2:]] == [
+        (False, False), (True, True), (True, False), (True, True),
+    ]  # fmt: skip
+    assert lines[3]["r1"] == pytest.approx(GOLDEN_R1, rel=5e-2)
+
+
+def test_resuming_is_bit_for_bit(
+    shapes: str, tmp_path: Path, finished: tuple[TrainConfig, list[dict[str, float]]]
+) -> None:
+    run(configure(shapes, tmp_path, steps=4))  # the checkpoint is after the discriminator's first update
+    resumed = run(configure(shapes, tmp_path))
+    assert [losses(line) for line in resumed] == [losses(line) for line in finished[1]]
+    for name in ("generator", "discriminator", "optimizer_generator", "optimizer_discriminator", "model"):
+        one, other = (latest_checkpoint(str(folder)) for folder in (tmp_path, Path(finished[0].output)))
+        assert one is not None
+        assert other is not None
+        left, right = one.tensors(name), other.tensors(name)
+        assert left.keys() == right.keys()
+        assert all(left[key].equal(right[key]) for key in left), name
+
+
+def test_what_a_run_leaves(finished: tuple[TrainConfig, list[dict[str, float]]]) -> None:
+    output = Path(finished[0].output)
+    assert sorted(p.name for p in (output / "checkpoints").iterdir()) == ["00000004", "00000006", "latest"]
+    assert load_model(output / "checkpoints" / "00000006").config.size_px == 64
+    assert (output / "pictures" / "00000006.png").stat().st_size > 1000
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["l1_first"] == pytest.approx(sum(line["l1"] for line in finished[1]) / 6)
+    assert summary["val_l1_copy"] > 0
+    assert sum(s for part, s in summary["seconds"].items() if part != "total") <= summary["seconds"]["total"] + 0.1
+
+
+def test_half_a_checkpoint_does_not_exist(shapes: str, tmp_path: Path) -> None:
+    run(configure(shapes, tmp_path, steps=2))
+    folder = tmp_path / "checkpoints" / "00000002"
+    (folder / "generator.safetensors").write_bytes(b"damaged")
+    with pytest.raises(UserError, match="changed or damaged"):
+        open_checkpoint(str(tmp_path)).tensors("generator")
+    (folder / "state.json").unlink()
+    with pytest.raises(UserError, match="no complete checkpoint"):
+        open_checkpoint(str(folder))
+
+
+def test_another_runs_output_is_refused(shapes: str, tmp_path: Path) -> None:
+    config = configure(shapes, tmp_path)
+    write_run(str(tmp_path), RunRecord(identity=config.identity(check(config)), set_id="x"))
+    check(config)
+    with pytest.raises(UserError, match="other settings"):
+        check(configure(shapes, tmp_path, seed=5))
+
+
+def test_shards_without_training_clips_are_refused(tmp_path: Path) -> None:
+    only_validation = write_shapes(tmp_path / "shards", clips=1, validation=1)
+    with pytest.raises(UserError, match="no clip"):
+        check(configure(only_validation, tmp_path / "out"))
+    with pytest.raises(UserError, match="no committed shards"):
+        check(configure(str(tmp_path / "nothing"), tmp_path / "out"))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(shapes: str, tmp_path: Path) -> None:
+    wild = {"generator": {"lr": 1e30, "betas": (0.0, 0.99)}}
+    with pytest.raises(JobError, match="not finite"):
+        run(configure(shapes, tmp_path, optimizer=wild))
+    saved = latest_checkpoint(str(tmp_path))
+    assert saved is None or all(math.isfinite(v.abs().max()) for v in saved.tensors("generator").values())

@@ -1,0 +1,51 @@
+"""What a training's configuration refuses, and what makes two runs the same."""
+
+import pytest
+
+from liax.config import load_config
+from liax.errors import UserError
+from liax.training.config import TrainConfig
+from tests.conftest import ROOT
+
+NEEDED = ["shards=s", "output=o"]
+
+
+def load(*overrides: str) -> TrainConfig:
+    return load_config(TrainConfig, None, [*NEEDED, *overrides])
+
+
+def test_the_tiny_configuration_is_valid() -> None:
+    config = load_config(TrainConfig, ROOT / "jobs/configs/train_tiny.yaml", NEEDED)
+    assert (config.model.preset, config.workers, config.zero_stage) == ("tiny", 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        (["workers=3"], "batch=64 cannot be divided among workers=3"),
+        (["zero_stage=1"], "needs engine=deepspeed"),
+        (["run_on=process", "engine=deepspeed"], "use run_on=ray"),
+        (["optimiser.generator.lr=1"], "did you mean 'optimizer'"),
+        (["loss.r1_gama=1"], "did you mean 'r1_gamma'"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(override: list[str], says: str) -> None:
+    with pytest.raises(UserError) as error:
+        load(*override)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_lazy_r1_corrects_the_discriminators_optimiser_only_where_it_runs() -> None:
+    corrected, plain = load().discriminator_adam(), load("loss.r1_gamma=0").discriminator_adam()
+    assert corrected.lr == pytest.approx(1.88e-3, rel=2e-3)
+    assert corrected.betas == pytest.approx((0, 0.9906), abs=1e-4)
+    assert (plain.lr, plain.betas) == (2e-3, (0.0, 0.99))
+
+
+def test_a_run_is_the_same_whoever_computes_it_and_however_long() -> None:
+    same = load("workers=2", "engine=deepspeed", "steps=7", "output=p", "checkpoint.keep=9", "data.loader_workers=3")
+    assert load().identity("set") == same.identity("set")
+    others = [load("seed=1"), load("batch=8"), load("data.least_gap_frames=2"), load("loss.sparsity_weight=0")]
+    assert len({config.identity("set") for config in [load(), *others]}) == 5
+    assert load().identity("set") != load().identity("other")
