@@ -6,6 +6,8 @@ set -eu
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
 python=${PYTHON:-python3}
+# Bars and names of packages for a person who watches; only our own lines in a log.
+if [ -t 2 ]; then quiet=; else quiet=--quiet; fi
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
@@ -30,11 +32,14 @@ uv=$PWD/.setup/uv-$UV_VERSION/bin/uv
 torch=$(sed -n '/^name = "torch"$/{n;s/version = "\(.*\)"/\1/p;q;}' uv.lock)
 if ! .venv/bin/python -c "import torch, sys; sys.exit(torch.__version__.split('+')[0] != '$torch')" 2>/dev/null; then
     say "installing PyTorch $torch (on a machine without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu picks the small CPU build)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==$torch"
+    # shellcheck disable=SC2086
+    .venv/bin/python -m pip install $quiet --disable-pip-version-check "torch==$torch" ||
+        fail "PyTorch could not be installed (see above)"
 fi
 
 say "installing what uv.lock lists"
 # shellcheck disable=SC2086
-"$uv" sync --quiet --frozen --inexact --no-install-package torch ${LIAX_EXTRAS:---all-extras --all-groups}
+"$uv" sync $quiet --frozen --inexact --no-install-package torch ${LIAX_EXTRAS:---all-extras --all-groups} ||
+    fail "not everything in uv.lock could be installed (see above)"
 printf '%s' "$stamp" >.venv/liax-stamp
 say "done: .venv/bin/liax"

@@ -23,7 +23,7 @@ def run(argv: Sequence[str]) -> None:
     info.add_argument("--size", type=int, metavar="PX", help="picture size instead of the preset's own")
     options = parser.parse_args(argv)
 
-    from liax.model.network import describe  # loads PyTorch
+    from liax.model.summary import describe  # loads PyTorch
 
     print(describe(preset(options.preset, options.size)))
 

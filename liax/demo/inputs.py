@@ -1,0 +1,71 @@
+"""What the demo works on: the user's videos and portrait, or ones that it makes."""
+
+from pathlib import Path
+
+from liax.demo.folder import DemoFolder, DemoRequest
+from liax.errors import JobError
+from liax.progress import Progress
+from liax.sample import SampleInfo
+from liax.shards import ShardSet
+
+FACES = 5
+"""Videos of one moving face that are made; those with an odd number have sound."""
+SECONDS, RATES_FPS, SIZE_PX = 4.0, (25, 30), 320
+"""Of a made video. Long enough for a few words, two frame rates as in the wild, small enough to be quick."""
+
+
+def make_inputs(folder: DemoFolder, request: DemoRequest) -> tuple[Path, Path]:
+    """The folder of videos and the portrait, made if the user gave none."""
+    portrait = Path(request.portrait) if request.portrait else folder.inputs / "portrait.png"
+    if request.portrait is None:
+        _save_astronaut(portrait)
+    if request.videos is not None:
+        return Path(request.videos), portrait
+
+    from liax.synthetic.videos import write_video
+
+    videos = folder.inputs / "videos"
+    videos.mkdir(parents=True, exist_ok=True)
+    # Beside the faces, what any real collection holds: two people in one picture, nobody, and somebody far away.
+    wanted = [(f"face_{number}.mp4", "face") for number in range(1, FACES + 1)]
+    wanted += [(f"{kind}.mp4", kind) for kind in ("two_faces", "no_face", "small_face")]
+    with Progress(len(wanted), "make face videos", "video") as progress:
+        for number, (name, kind) in enumerate(wanted, start=1):
+            if not (videos / name).exists():
+                fps = RATES_FPS[number % len(RATES_FPS)]
+                write_video(
+                    videos / name,
+                    kind=kind,
+                    seconds=SECONDS,
+                    fps=fps,
+                    size_px=SIZE_PX,
+                    seed=number,
+                    audio=number % 2 == 1,
+                )
+            progress.advance()
+    return videos, portrait
+
+
+def driving_video(shards: Path) -> str:
+    """The video to drive the portrait with: one face, with sound if there is one, and short.
+
+    Raises:
+        JobError: a clip's record is missing (never after a finished preprocessing).
+    """
+    shard_set = ShardSet(str(shards))
+    clips = [SampleInfo.from_bytes(shard_set.read(ref, "json")) for ref in shard_set.samples]
+    if not clips:
+        raise JobError(f"no clip in {shards}")
+    tracks: dict[str, set[int]] = {}
+    for clip in clips:
+        tracks.setdefault(clip.source_uri, set()).add(clip.track)
+    best = min(clips, key=lambda clip: (len(tracks[clip.source_uri]), not clip.has_audio, clip.end_s, clip.source_uri))
+    return best.source_uri
+
+
+def _save_astronaut(portrait: Path) -> None:
+    import skimage.data
+    from PIL import Image
+
+    portrait.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(skimage.data.astronaut()).save(portrait)
