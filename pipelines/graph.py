@@ -32,9 +32,9 @@ from pipelines.tables import write_tables
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-FACES_CPUS, CLIPS_CPUS = 0.75, 0.25
+FACES_CPUS, CLIPS_CPUS = 0.5, 0.5
 """Cores that a face search and a clip encoder reserve. Together one, so that a core always has a pair of them and
-neither stage can take every core and starve the other. Finding faces takes about three quarters of the time."""
+neither stage can take every core and starve the other. The two take about equally long."""
 
 MOST_BLOCKS = 4096
 """Rows are handed out in at most this many blocks: one a source for small runs, so that the work spreads evenly."""

@@ -27,7 +27,7 @@ figcaption { font-size: 12px; overflow-wrap: anywhere } .muted { color: #777 } c
 def write_report(run: Run, summary: Summary, outcomes: Sequence[Outcome], clips: Sequence[SampleInfo]) -> None:
     """Write both files. They are made from the records alone and can be made again at any time."""
     kept = [outcome for outcome in outcomes if outcome.reason == KEPT]
-    lost = [outcome for outcome in outcomes if outcome.reason != KEPT and outcome.preview]
+    lost = _first_of_each([outcome for outcome in outcomes if outcome.reason != KEPT and outcome.preview])
     shown = _spread(kept, MOST_PREVIEWS), _spread(lost, MOST_PREVIEWS)
     pictures = {name: storage.read_bytes(run.preview(name)) for part in shown for o in part if (name := o.preview)}
     cells = [(pictures[name], *_labels(outcome)) for part in shown for outcome in part if (name := outcome.preview)]
@@ -45,6 +45,11 @@ def write_report(run: Run, summary: Summary, outcomes: Sequence[Outcome], clips:
     ]
     page = f"<!doctype html><meta charset=utf-8><title>Preprocessing</title><style>{STYLE}</style>{''.join(sections)}"
     storage.write_bytes(run.file("report.html"), page.encode())
+
+
+def _first_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """One outcome for each source and reason: a video with a hundred tiny faces is shown once."""
+    return list({(outcome.source_uri, outcome.reason): outcome for outcome in reversed(outcomes)}.values())[::-1]
 
 
 def _spread(outcomes: Sequence[Outcome], most: int) -> list[Outcome]:

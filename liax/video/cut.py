@@ -10,7 +10,8 @@ from liax.video.ffmpeg import DETERMINISTIC, INPUT_OPTIONS, ffmpeg_path, file_ur
 from liax.video.probe import BT601, BT709, VideoInfo
 
 MATRIX_NAMES = {BT709: "bt709", 4: "fcc", BT601: "bt601", 7: "smpte240m", 9: "bt2020"}
-SCALER = "lanczos+accurate_rnd+full_chroma_int+bitexact"
+SCALER = "lanczos+accurate_rnd+bitexact"
+"""`bitexact`: the same bytes from every processor, whatever vector instructions it has."""
 
 
 def cut_clip(

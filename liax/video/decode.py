@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liax.errors import VideoError
 from liax.video.probe import display_size, open_video, start_s, yuv_matrix
 
 if TYPE_CHECKING:
@@ -91,3 +92,14 @@ def _limited(size_px: tuple[int, int], longest_side_px: int | None) -> tuple[int
         return size_px
     scale = longest_side_px / max(size_px)
     return max(1, round(size_px[0] * scale)), max(1, round(size_px[1] * scale))
+
+
+def frame_at(path: str | Path, time_s: float) -> np.ndarray:
+    """The first frame at or after a time, (H, W, 3) uint8 RGB, upright.
+
+    Raises:
+        VideoError: `no_frames` if there is none; `unreadable`.
+    """
+    for _, picture_HWC in frames(path, start=time_s):
+        return picture_HWC
+    raise VideoError(path, "no_frames", f"none at or after {time_s:.2f} s")
