@@ -1,0 +1,63 @@
+"""Synthetic videos: size, rate, sound, number of faces, and the truth beside them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liax.face import FaceFinder
+from liax.synthetic.scenes import Kind
+from liax.synthetic.videos import Order, write_video, write_videos
+from liax.video.decode import frame_at, frames
+from liax.video.probe import probe
+
+
+def test_a_video_has_the_asked_shape_and_sound(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", "two_faces", seconds=0.5, fps=12, size_px=128, audio=True)
+    write_video(tmp_path / "b.mp4", "still", seconds=0.5, size_px=96)
+    two, still = probe(tmp_path / "a.mp4"), probe(tmp_path / "b.mp4")
+    assert (two.width_px, two.height_px, two.fps, two.has_audio) == (256, 128, 12, True)
+    assert (still.width_px, still.height_px, still.fps, still.has_audio) == (96, 96, 25, False)
+    assert len(list(frames(tmp_path / "a.mp4"))) == 6
+    pictures = [picture.astype(int) for _, picture in frames(tmp_path / "b.mp4")]
+    assert max(np.abs(picture - pictures[0]).mean() for picture in pictures) < 0.5
+
+
+@pytest.mark.parametrize(("kind", "faces"), [("face", 1), ("two_faces", 2), ("no_face", 0), ("small_face", 1)])
+def test_faces_are_where_the_truth_says(tmp_path: Path, kind: Kind, faces: int) -> None:
+    path = tmp_path / "v.mp4"
+    truth = write_video(path, kind, seconds=0.2, size_px=320, seed=1)
+    assert json.loads(path.with_suffix(".truth.json").read_text()) == truth
+    assert len(truth["faces"]) == faces
+    with FaceFinder() as finder:
+        found = [face for face in finder.find(frame_at(path, 0.0)) if face.side_px > 30]
+    assert len(found) == faces
+    found.sort(key=lambda face: face.box_px[0])
+    for face, track in zip(found, truth["faces"], strict=True):
+        assert len(track) == truth["frames"]
+        assert np.abs(np.array(face.box_px) - track[0]["box_px"]).max() < 0.08 * face.side_px + 3
+    if kind == "small_face":
+        assert found[0].side_px < 60
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
+    digests = []
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        write_video(tmp_path / f"{name}.mp4", "face", seconds=0.2, size_px=96, seed=seed, audio=True)
+        digests.append(hashlib.sha256((tmp_path / f"{name}.mp4").read_bytes()).hexdigest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_set_is_written_with_unlike_seeds(tmp_path: Path) -> None:
+    orders = [Order("one", "face", 0.1), Order("two", "face", 0.1)]
+    paths = write_videos(tmp_path, size_px=96, orders=orders)
+    assert [path.name for path in paths] == ["one.mp4", "two.mp4"]
+    first, second = (frame_at(path, 0.0).astype(int) for path in paths)
+    assert np.abs(first - second).mean() > 2
+
+
+def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="two_faces"):
+        write_video(tmp_path / "v.mp4", "three_faces")  # type: ignore[arg-type]
