@@ -1,8 +1,6 @@
 """Face videos made from one portrait, with the truth about every frame: for the demo and for tests."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,29 +8,9 @@ from typing import Any
 import av
 import numpy as np
 
-from liax.progress import Progress
 from liax.synthetic.scenes import Kind, Scene
 
 SAMPLE_RATE_HZ = 44100
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A video to be made; see `write_video`."""
-
-    name: str
-    kind: Kind
-    seconds: float
-    audio: bool = False
-
-
-DEMO = (
-    *(Order(f"face_{number}", "face", 3.0, audio=number % 2 == 0) for number in range(6)),
-    Order("two_faces", "two_faces", 2.0),
-    Order("no_face", "no_face", 2.0),
-    Order("small_face", "small_face", 2.0),
-)
-"""What the demo learns from: enough faces to train on, and one video for each way in which one can be refused."""
 
 
 def write_video(
@@ -68,20 +46,6 @@ def write_video(
     truth = {"kind": kind, "fps": fps, "frames": scene.frames, "size_px": size_px, "seed": seed, "faces": faces}
     path.with_suffix(".truth.json").write_text(json.dumps(truth), encoding="utf-8")
     return truth
-
-
-def write_videos(
-    folder: str | Path, seed: int = 0, size_px: int = 320, fps: float = 25, orders: Sequence[Order] = DEMO
-) -> list[Path]:
-    """Write a set of videos into a folder, with progress; returns their paths."""
-    paths = []
-    with Progress(len(orders), "make face videos", "video") as progress:
-        for number, order in enumerate(orders):
-            path = Path(folder, f"{order.name}.mp4")
-            write_video(path, order.kind, order.seconds, fps, size_px, seed + number, order.audio)
-            paths.append(path)
-            progress.advance()
-    return paths
 
 
 def _write_pictures(

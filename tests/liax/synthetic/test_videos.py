@@ -9,7 +9,7 @@ import pytest
 
 from liax.face import FaceFinder
 from liax.synthetic.scenes import Kind
-from liax.synthetic.videos import Order, write_video, write_videos
+from liax.synthetic.videos import write_video
 from liax.video.decode import frame_at, frames
 from liax.video.probe import probe
 
@@ -48,14 +48,6 @@ def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:
         write_video(tmp_path / f"{name}.mp4", "face", seconds=0.2, size_px=96, seed=seed, audio=True)
         digests.append(hashlib.sha256((tmp_path / f"{name}.mp4").read_bytes()).hexdigest())
     assert digests[0] == digests[1] != digests[2]
-
-
-def test_a_set_is_written_with_unlike_seeds(tmp_path: Path) -> None:
-    orders = [Order("one", "face", 0.1), Order("two", "face", 0.1)]
-    paths = write_videos(tmp_path, size_px=96, orders=orders)
-    assert [path.name for path in paths] == ["one.mp4", "two.mp4"]
-    first, second = (frame_at(path, 0.0).astype(int) for path in paths)
-    assert np.abs(first - second).mean() > 2
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:

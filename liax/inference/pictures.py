@@ -1,0 +1,67 @@
+"""Pictures at the edges of the model: from any picture file to uint8 RGB, and between that and the model's range.
+
+Legend: B batch, C colours, H W pixels.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from liax.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Picture = NDArray[np.uint8]
+
+
+def load_picture(path: str | Path) -> Picture:
+    """A picture file as it is meant to be seen: uint8 H×W×3 RGB.
+
+    Turned upright as its EXIF data say; transparent parts over white (our choice: as on paper); grey and 16-bit
+    pictures by fixed scale, never by their own minimum and maximum; of an animation the first picture.
+
+    Raises:
+        UserError: there is no such file, or it is no picture that Pillow reads.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"no such file: {path}")
+    try:
+        with Image.open(path) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            return np.array(_to_rgb(upright), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise UserError(f"{path} is not a readable picture; give a JPEG, PNG or WebP file") from None
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow may hold in 32 bits
+        grey_HW = np.clip(np.asarray(picture, dtype=np.float64) / 257, 0, 255).round().astype(np.uint8)
+        picture = Image.fromarray(grey_HW)
+    elif picture.mode == "F":
+        raise ValueError("a floating-point picture has no fixed scale")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture)
+    return picture.convert("RGB")
+
+
+def to_model(pictures: Sequence[Picture], device: str = "cpu") -> "Tensor":
+    """uint8 H×W×3 RGB pictures of one size as a float32 batch B×3×H×W in [-1, 1]."""
+    import torch
+
+    batch_BHWC = torch.from_numpy(np.stack(pictures)).to(device)
+    return batch_BHWC.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def from_model(batch_BCHW: "Tensor") -> list[Picture]:
+    """The model's pictures as uint8 H×W×3 RGB; what lies outside [-1, 1] is clipped."""
+    import torch
+
+    scaled_BCHW = ((batch_BCHW.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return list(scaled_BCHW.permute(0, 2, 3, 1).contiguous().cpu().numpy())
