@@ -8,7 +8,7 @@ from liax.errors import run_main
 from liax.progress import say
 
 
-def main(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.registry.register.register` does."""
     parser = argparse.ArgumentParser(
         prog="liax register",
@@ -32,4 +32,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(run_main(run))

@@ -8,7 +8,7 @@ from liax.errors import run_main
 from liax.training.config import TrainConfig
 
 
-def main(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.training.launch.launch` does."""
     config = job_config(
         TrainConfig,
@@ -26,4 +26,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_main(main))
+    sys.exit(run_main(run))

@@ -30,6 +30,8 @@ class CropConfig(Config):
     """The same for the right and bottom edges."""
     least_margin: float = 1.1
     """Where the square leaves the picture it is moved, then shrunk, but not below this multiple of the union."""
+    most_cut_off: float = 0.05
+    """How much of the union, as a share of its longer side, may lie outside the picture (a chin below its edge)."""
     outside: Literal["reject", "pad"] = "reject"
     """What happens when even the least square leaves the picture: reject the clip, or pad and mark it so."""
 
@@ -79,8 +81,8 @@ def crop_square(union_4: NDArray[np.floating], width_px: int, height_px: int, co
     wanted, least = config.side_margin * longer, config.least_margin * longer
 
     side = min(wanted, width_px, height_px)
-    in_picture = left >= 0 and top >= 0 and right <= width_px and bottom <= height_px
-    if in_picture and side >= least:
+    cut_off = max(-left, -top, right - width_px, bottom - height_px)
+    if cut_off <= config.most_cut_off * longer and side >= least:
         side_px = _even_floor(side)
         left_px = _place(center_x - config.center_x * side, side_px, left, right, width_px)
         top_px = _place(center_y - config.center_y * side, side_px, top, bottom, height_px)
@@ -124,4 +126,5 @@ def _even_floor(value: float) -> int:
 
 def _place(start: float, side_px: int, low: float, high: float, length_px: int) -> int:
     """The edge nearest to `start` that keeps the square in the picture and the face (low…high) in the square."""
+    low, high = max(low, 0.0), min(high, length_px)
     return _even_floor(min(max(start, high - side_px, 0.0), low, length_px - side_px))

@@ -23,6 +23,8 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Seconds: a busy machine needs longer than Ray's own half minute.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
@@ -35,8 +37,8 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
             ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     except ConnectionError as error:
         raise UserError(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}") from None
-    except RuntimeError as error:
-        raise JobError(f"Ray did not start: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # noqa: BLE001 - Ray raises a bare one when a node starts too slowly
+        raise JobError(f"Ray did not start: {(str(error) or type(error).__name__).splitlines()[0]}") from error
     try:
         yield
     finally:

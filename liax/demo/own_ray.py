@@ -31,12 +31,14 @@ def own_ray() -> Iterator["JobSubmissionClient"]:
         JobError: Ray does not start.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine needs longer than half a minute
     os.environ.pop("RAY_ADDRESS", None)  # a cluster that the user works with must not get the demo's jobs
     # Jobs start `python`: it must be this one, also when its environment is not activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     import ray
     from ray.job_submission import JobSubmissionClient
 
+    logging.getLogger("ray.dashboard").setLevel(logging.WARNING)  # it announces every upload and closed connection
     try:
         context = ray.init(
             address="local",

@@ -50,13 +50,20 @@ def test_in_a_large_picture_the_framing_is_the_rules() -> None:
 
 
 def test_a_face_that_leaves_the_picture_is_rejected_or_padded() -> None:
-    union_4 = np.array([-10.0, 20.0, 80.0, 110.0])
+    union_4 = np.array([-10.0, 20.0, 80.0, 110.0])  # a tenth of it is outside
     with pytest.raises(CropRejected):
         crop_square(union_4, 200, 200, RULE)
     square = crop_square(union_4, 200, 200, CropConfig(outside="pad"))
     assert square.padded
     assert square.left_px < 0
     assert square.side_px == 148
+
+
+def test_a_chin_just_below_the_edge_is_no_reason_to_reject() -> None:
+    square = crop_square(np.array([100.0, 100.0, 200.0, 204.0]), 400, 200, RULE)
+    assert not square.padded
+    assert square.top_px + square.side_px <= 200
+    assert square.top_px <= 100
 
 
 def test_a_few_outliers_do_not_move_the_union() -> None:
