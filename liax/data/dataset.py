@@ -10,8 +10,8 @@ from torch.utils.data import Dataset
 
 from liax.data.frames import read_frames
 from liax.data.order import PairOrder
-from liax.data.pictures import to_model
 from liax.errors import UserError
+from liax.inference.pictures import to_model
 from liax.sample import Split
 from liax.shards import SampleRef, ShardSet
 
@@ -46,10 +46,9 @@ class PairDataset(Dataset[PairBatch]):
             ref.sample.fps,
             f"{ref.tar_url}:{ref.sample.key}.mp4",
         )
-        return PairBatch(
-            source=to_model(reduce(frames[pair.source_frame], self._size_px)),
-            driving=to_model(reduce(frames[pair.driving_frame], self._size_px)),
-        )
+        chosen = (frames[pair.source_frame], frames[pair.driving_frame])
+        source, driving = to_model([reduce(picture, self._size_px) for picture in chosen])
+        return PairBatch(source=source, driving=driving)
 
 
 def choose_samples(shards: ShardSet, split: Split, size_px: int) -> list[SampleRef]:

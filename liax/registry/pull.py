@@ -9,7 +9,7 @@ from typing import Any
 from liax.errors import JobError, UserError
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, ModelAddress, parse_uri
 from liax.tracking.address import tracking_uri as resolve_uri
-from liax.tracking.mlflow_log import connect, first_line
+from liax.tracking.mlflow_log import address_in_use, connect, first_line
 
 
 def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
@@ -34,13 +34,12 @@ def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    mlflow.set_tracking_uri(where)
-    mlflow.set_registry_uri(where)
     with tempfile.TemporaryDirectory(prefix="liax-") as scratch:
         try:
-            fetched = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{version.name}/{version.version}/artifacts/{FOLDER}", dst_path=scratch
-            )
+            with address_in_use(where):
+                fetched = mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{version.name}/{version.version}/artifacts/{FOLDER}", dst_path=scratch
+                )
         except (MlflowException, OSError) as error:
             raise JobError(f"cannot fetch {uri} from {where}: {first_line(error)}") from None
         files = _verified(Path(fetched), version.tags, uri)

@@ -43,6 +43,9 @@ class AnimatorModel(PythonModel):
 
     def _animate(self, row: dict[str, Any]) -> bytes:
         given = row.get("options")
+        unknown = [name for name in given if name not in OPTIONS] if isinstance(given, dict) else []
+        if unknown:
+            raise ValueError(f"unknown option '{unknown[0]}'; known: {', '.join(OPTIONS)}")
         # Absent options come as None or, from a column with gaps, as NaN.
         options = (
             {name: given[name] for name in OPTIONS if given.get(name) is not None} if isinstance(given, dict) else {}

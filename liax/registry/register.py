@@ -17,7 +17,7 @@ from liax.model.config import ModelConfig
 from liax.registry.card import model_card, run_folder
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, check_alias, check_name
 from liax.tracking.address import tracking_uri as resolve_uri
-from liax.tracking.mlflow_log import connect, experiment_id, first_line, git_commit
+from liax.tracking.mlflow_log import address_in_use, connect, experiment_id, first_line, git_commit
 from liax.training.checkpoint import Checkpoint, open_checkpoint
 from liax.training.run import read_run
 
@@ -65,8 +65,9 @@ def register(checkpoint_url: str, name: str, alias: str | None = None, tracking_
         }
         run_id = run.mlflow_run_id if run is not None and run.tracking_uri == uri else None
         try:
-            model_uri, run_id = _log(client, uri, folder, run_id)
-            version = _add_version(client, name, model_uri, run_id, tags, alias)
+            with address_in_use(uri):
+                model_uri, run_id = _log(client, uri, folder, run_id)
+                version = _add_version(client, name, model_uri, run_id, tags, alias)
         except MlflowException as error:
             raise JobError(f"MLflow at {uri} did not take the model: {first_line(error)}") from None
     return version
@@ -104,8 +105,6 @@ def _log(client: Any, uri: str, folder: Path, run_id: str | None) -> tuple[str, 
     import mlflow
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     experiment = None if run_id else experiment_id(client, uri, _EXPERIMENT)
     with warnings.catch_warnings(), mlflow.start_run(run_id, experiment_id=experiment) as run:
         warnings.simplefilter("ignore", UserWarning)  # advice on type hints and examples
@@ -141,15 +140,13 @@ def signature() -> "ModelSignature":
     """What the plain MLflow model takes and gives, see `liax.registry.pyfunc_model`."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import Object, Property
+    from mlflow.types.schema import AnyType
 
-    options = Object(
-        [Property("mode", DataType.string, required=False), Property("crop", DataType.boolean, required=False)]
-    )
     row: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.binary, "source"),
         ColSpec(DataType.binary, "driving"),
-        ColSpec(options, "options", required=False),
+        # Not an object with named properties: MLflow refuses a table in which only some rows have one.
+        ColSpec(AnyType(), "options", required=False),
     ]
     return ModelSignature(Schema(row), Schema([ColSpec(DataType.binary, "video")]))
 

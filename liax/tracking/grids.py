@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from liax.data.pictures import from_model
+from liax.inference.pictures import from_model
 
 
 def grid_png(columns_BCHW: Sequence[Tensor]) -> bytes:
@@ -15,7 +15,7 @@ def grid_png(columns_BCHW: Sequence[Tensor]) -> bytes:
     Args:
         columns_BCHW: batches of equal shape in [-1, 1]; values outside are clipped.
     """
-    columns = [np.concatenate([from_model(picture) for picture in column]) for column in columns_BCHW]
+    columns = [np.concatenate(from_model(column)) for column in columns_BCHW]
     rgb_HWC = np.concatenate(columns, axis=1)
     done, data = cv2.imencode(".png", rgb_HWC[:, :, ::-1])
     assert done  # PNG encodes any uint8 picture

@@ -5,8 +5,11 @@ after any interruption every point is there once.
 """
 
 import io
+import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -40,6 +43,21 @@ def connect(uri: str) -> Any:
     except (MlflowException, OSError) as error:
         raise UserError(f"no MLflow at {uri}: {first_line(error)}; start it or change the address") from None
     return client
+
+
+@contextmanager
+def address_in_use(uri: str) -> Iterator[None]:
+    """Point MLflow's global functions to an address for a while: models are uploaded and fetched with no other."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to unset, in the environment as well
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def experiment_id(client: Any, uri: str, name: str) -> str:

@@ -1,0 +1,148 @@
+"""Into a real MLflow registry (SQLite) and back."""
+
+import shutil
+from pathlib import Path
+
+import pandas
+import pytest
+import torch
+
+from liax.errors import JobError, UserError
+from liax.model.weights import load_model
+from liax.registry.names import check_alias, check_name, parse_uri
+from liax.registry.pull import pull
+from liax.registry.register import register, requirements
+from liax.tracking.mlflow_log import connect
+from liax.training.checkpoint import open_checkpoint
+from liax.training.config import TrainConfig
+from liax.training.loop import train
+from liax.training.place import alone
+from tests.moving_shapes import write_shapes
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("trained")
+    config = TrainConfig.model_validate(
+        {
+            "shards": write_shapes(folder / "shards", clips=2),
+            "output": str(folder / "run"),
+            "run_on": "process",
+            "batch": 1,
+            "steps": 2,
+            "model": {"preset": "tiny"},
+            "tracking": {"pictures": 1},
+        }
+    )
+    train(config, alone(), lambda step, numbers: None)
+    return config.output
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory, trained: str) -> str:
+    """An MLflow with version 1 of `face`, alias `candidate`."""
+    address = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    assert register(trained, "face", "candidate", address) == "1"
+    return address
+
+
+def test_what_is_pulled_is_the_averaged_generator(trained: str, uri: str, tmp_path: Path) -> None:
+    pulled = load_model(pull("models:/face@candidate", tmp_path / "a", uri)).state_dict()
+    average = open_checkpoint(trained).tensors("model")
+    assert pulled.keys() == average.keys()
+    assert all(pulled[name].equal(average[name]) for name in pulled)
+    assert not all(average[name].equal(w) for name, w in open_checkpoint(trained).tensors("generator").items())
+    card = (tmp_path / "a" / "README.md").read_text()
+    assert "after 2 training steps" in card
+    assert "val_l1_copy" in card
+    assert load_model(pull("models:/face/1", tmp_path / "a", uri)).config.size_px == 64  # over what is there
+
+
+def test_an_alias_moves(trained: str, uri: str, tmp_path: Path) -> None:
+    version = register(str(Path(trained, "checkpoints", "00000002")), "face", "moving", uri)
+    client = connect(uri)
+    assert client.get_model_version_by_alias("face", "moving").version == int(version)
+    assert client.get_model_version("face", version).tags["step"] == "2"
+
+
+@pytest.mark.parametrize("wanted", ["models:/face@nobody", "models:/face/99", "models:/nothing/1"])
+def test_what_is_not_there_is_said(uri: str, wanted: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="models there: face"):
+        pull(wanted, tmp_path, uri)
+
+
+def test_a_changed_file_is_refused(trained: str, tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+    register(trained, "face", None, address)
+    (weights,) = tmp_path.rglob("model.safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(JobError, match="not the file that was registered"):
+        pull("models:/face/1", tmp_path / "out", address)
+    assert not (tmp_path / "out").exists()
+
+
+def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    model = mlflow.pyfunc.load_model("models:/face@candidate")
+    schema = model.metadata.signature.inputs
+    assert schema.input_names() == ["source", "driving", "options"]
+    assert schema.required_input_names() == ["source", "driving"]
+    seen = []
+    inner = model.unwrap_python_model()
+    inner.__dict__["_animator"] = Recorder(seen)
+    rows = [{"options": None}, {}, {"options": {"crop": False}}, {"options": {"mode": "absolute"}}]
+    answer = model.predict(pandas.DataFrame([{"source": b"s", "driving": b"d", **row} for row in rows]))
+    assert answer == [b"s+d"] * 4
+    assert seen == [{}, {}, {"crop": False}, {"mode": "absolute"}]
+    assert model.predict([{"source": b"s", "driving": b"d", "options": {}}]) == [b"s+d"]
+    with pytest.raises(ValueError, match="unknown option 'speed'"):
+        model.predict([{"source": b"s", "driving": b"d", "options": {"speed": 2}}])
+
+
+class Recorder:
+    """Stands for the animator: what the rows become is tested here, the animation elsewhere."""
+
+    def __init__(self, seen: list[dict[str, object]]) -> None:
+        self._seen = seen
+
+    def animate(self, source: Path, driving: Path, out: Path, **options: object) -> None:
+        self._seen.append(options)
+        out.write_bytes(source.read_bytes() + b"+" + driving.read_bytes())
+
+
+def test_a_damaged_checkpoint_is_not_registered(trained: str, uri: str, tmp_path: Path) -> None:
+    copy = tmp_path / "00000002"
+    shutil.copytree(Path(trained, "checkpoints", "00000002"), copy)
+    model = load_model(copy)
+    torch.nn.init.zeros_(model.to_motion.weight)
+    from liax.model.weights import save_model
+
+    save_model(model, copy)
+    with pytest.raises(UserError, match="changed or damaged"):
+        register(str(copy), "damaged", None, uri)
+    assert not connect(uri).search_registered_models("name = 'damaged'")
+
+
+def test_names_are_checked() -> None:
+    assert parse_uri("models:/face@champion").alias == "champion"
+    assert parse_uri("models:/face/3").version == "3"
+    for bad in ("face", "models:/face", "models:/a/b/c", "models:/../x/1", "models:/face/latest"):
+        with pytest.raises(UserError):
+            parse_uri(bad)
+    for name in ("", "a/b", "../x", "x" * 101, "-x"):
+        with pytest.raises(UserError):
+            check_name(name)
+    for alias in ("latest", "v1", "a b"):
+        with pytest.raises(UserError):
+            check_alias(alias)
+
+
+def test_requirements_are_pinned_and_those_of_use() -> None:
+    names = {line.partition("==")[0] for line in requirements()}
+    assert {"mlflow", "torch", "mediapipe"} <= names
+    assert not {"ray", "deepspeed"} & names
+    assert all("==" in line and "+" not in line for line in requirements())
