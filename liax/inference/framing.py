@@ -20,6 +20,9 @@ LONGEST_SIDE_PX = 1920
 """Larger driving videos are shrunk while they are read, as in preprocessing: no model size needs more."""
 SEARCH_RATE_FPS = 5.0
 """Pictures a second in which the driving face is looked for; the square is one for the whole video."""
+LEAST_SEEN = 0.25
+"""Share of those pictures in which the face must be found, else the video is not one of a face. Our choice: a few
+sightings among many are mistakes of the finder, or somebody who passes by."""
 # A user's own picture is used as far as it goes; training clips that leave the frame would be rejected.
 CROP = CropConfig(outside="pad")
 
@@ -46,21 +49,24 @@ def driving_square(path: Path, info: VideoInfo, finder: FaceFinder) -> tuple[Squ
         The square, and width and height of the pictures that it counts in (at most LONGEST_SIDE_PX).
 
     Raises:
-        UserError: no picture of the video has a face.
+        UserError: the video shows no face, or hardly ever.
         VideoError: the video cannot be read.
     """
-    landmarks, width_px, height_px = [], 0, 0
+    landmarks, searched, width_px, height_px = [], 0, 0, 0
     last: Face | None = None
     total = round(info.duration_s * SEARCH_RATE_FPS) or None
     with Progress(total, "find the face", "picture") as progress:
         for _, picture_HWC in frames(path, rate_fps=SEARCH_RATE_FPS, longest_side_px=LONGEST_SIDE_PX):
             height_px, width_px = picture_HWC.shape[:2]
-            last = _same_face(finder.find(picture_HWC), last) or last
-            if last is not None:
-                landmarks.append(last.landmarks_N3)
+            face = _same_face(finder.find(picture_HWC), last)
+            if face is not None:
+                landmarks.append(face.landmarks_N3)
+                last = face
+            searched += 1
             progress.advance()
-    if not landmarks:
-        raise UserError(f"no face in {path}: choose another video, or use --no-crop if it is framed already")
+    if not landmarks or len(landmarks) < LEAST_SEEN * searched:
+        seen = f"a face in only {len(landmarks)} of {searched} pictures of" if landmarks else "no face in"
+        raise UserError(f"{seen} {path}: choose another video, or use --no-crop if it is framed already")
     union_4 = robust_union(extents(np.stack(landmarks)), CROP)
     return crop_square(union_4, width_px, height_px, CROP), width_px, height_px
 

@@ -12,6 +12,8 @@ from liax.errors import UserError
 from liax.face import FaceFinder
 from liax.inference.driving import constant_rate, open_driving
 from liax.synthetic.videos import write_video
+from liax.video.decode import frame_at
+from liax.video.encode import VideoWriter
 
 
 @given(st.integers(1, 60), st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(12)]))
@@ -54,6 +56,16 @@ def test_of_two_faces_one_is_followed(tmp_path: Path) -> None:
     with FaceFinder() as finder:
         square = open_driving(tmp_path / "v.mp4", 64, finder).square
     assert square.side_px <= 256 + 32
+
+
+def test_a_face_that_hardly_shows_does_not_drive(tmp_path: Path) -> None:
+    write_video(tmp_path / "face.mp4", "still", seconds=0.04, size_px=192)
+    face = frame_at(tmp_path / "face.mp4", 0.0)
+    with VideoWriter(tmp_path / "v.mp4", 192, 192, 5) as writer:
+        for number in range(8):
+            writer.write(face if number == 3 else np.full_like(face, 128))
+    with FaceFinder() as finder, pytest.raises(UserError, match="only 1 of 8 pictures"):
+        open_driving(tmp_path / "v.mp4", 64, finder)
 
 
 @pytest.mark.parametrize(
