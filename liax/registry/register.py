@@ -1,7 +1,6 @@
 """From a checkpoint to a version of a registered model in MLflow."""
 
 import hashlib
-import logging
 import os
 import shutil
 import tempfile
@@ -104,7 +103,6 @@ def _log(client: Any, uri: str, folder: Path, run_id: str | None) -> tuple[str, 
     os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
     import mlflow
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     experiment = None if run_id else experiment_id(client, uri, _EXPERIMENT)
     with warnings.catch_warnings(), mlflow.start_run(run_id, experiment_id=experiment) as run:
         warnings.simplefilter("ignore", UserWarning)  # advice on type hints and examples

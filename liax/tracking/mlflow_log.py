@@ -5,6 +5,7 @@ after any interruption every point is there once.
 """
 
 import io
+import logging
 import os
 import subprocess
 import time
@@ -36,6 +37,8 @@ def connect(uri: str) -> Any:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
+    for name in ("mlflow", "urllib3"):  # the making of tables and every retry would be lines of their own
+        logging.getLogger(name).setLevel(logging.ERROR)
     artifact_folder(uri)  # makes the database's folder too
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
