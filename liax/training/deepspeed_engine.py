@@ -2,7 +2,9 @@
 
 import logging
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,7 +18,9 @@ from liax.training.place import Place
 def start_deepspeed(place: Place) -> None:
     """Let DeepSpeed use the process group that exists. Every worker calls it once, before it makes a network."""
     os.environ["DS_ACCELERATOR"] = place.device.type
-    import deepspeed
+    # DeepSpeed's autotuner, which is not used here, would load MLflow if it can: most of the import's time.
+    with _hidden("mlflow"):
+        import deepspeed
     from deepspeed.utils import logger
 
     logger.setLevel(logging.WARNING)
@@ -24,6 +28,19 @@ def start_deepspeed(place: Place) -> None:
     # there is a C++ compiler, and an error where there is half of one.
     deepspeed.ops.__compatible_ops__ = {}
     deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Let an import find no such module, unless it is loaded already."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]  # how Python spells "cannot be imported"
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 class DeepSpeedTrained:
