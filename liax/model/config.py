@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
 from liax.config import Config, build
 from liax.errors import UserError
@@ -50,7 +50,7 @@ class ModelConfig(PyramidConfig):
     blocks: PositiveInt = 4
     """Flow blocks, and as many render blocks, at each level of the decoder."""
 
-    directions: PositiveInt = 40
+    directions: PositiveInt = Field(default=40, validate_default=True)
     """Vectors in the motion dictionary (M), at most 512·s."""
 
     @field_validator("directions")

@@ -31,6 +31,7 @@ def test_a_preset_at_another_size_differs_in_size_only() -> None:
         ({"size_px": 96}, "'size_px'.*64, 128, 256 or 512"),
         ({"blocks": 0}, "'blocks'"),
         ({"width": 1 / 32, "directions": 17}, "'directions'.*512·width = 16"),
+        ({"width": 1 / 32}, "'directions'.*512·width = 16"),
         ({"depth": 3}, "'depth'"),
     ],
 )
