@@ -92,7 +92,7 @@ def _steps(folder: DemoFolder, request: DemoRequest) -> DemoSummary:
                 run_job(client, ROOT, [f"jobs/{name}.py", *arguments()], log, follower)
     for file in (folder.report, folder.contact_sheet):
         shutil.copyfile(folder.shards / file.name, file)
-    return summarise(folder, f"{MODEL}", ALIAS, seconds)
+    return summarise(folder, f"models:/{MODEL}@{ALIAS}", seconds)
 
 
 def _preprocess(folder: DemoFolder, videos: Path) -> list[str]:

@@ -37,7 +37,7 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
             ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     except ConnectionError as error:
         raise UserError(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}") from None
-    except Exception as error:  # noqa: BLE001 - Ray raises a bare one when a node starts too slowly
+    except Exception as error:  # Ray raises a bare one when a node starts too slowly
         raise JobError(f"Ray did not start: {(str(error) or type(error).__name__).splitlines()[0]}") from error
     try:
         yield

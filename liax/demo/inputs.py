@@ -7,9 +7,16 @@ from liax.errors import JobError
 from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import ShardSet
+from liax.synthetic.scenes import Kind
 
-FACES = 5
-"""Videos of one moving face that are made; those with an odd number have sound."""
+VIDEOS: dict[str, Kind] = {
+    **{f"face_{number}.mp4": "face" for number in range(1, 6)},
+    "two_faces.mp4": "two_faces",
+    "no_face.mp4": "no_face",
+    "small_face.mp4": "small_face",
+}
+"""What is made: faces to learn from and, as in any real collection, two people, nobody, and somebody far away. Every
+second one has sound."""
 SECONDS, RATES_FPS, SIZE_PX = 4.0, (25, 30), 320
 """Of a made video. Long enough for a few words, two frame rates as in the wild, small enough to be quick."""
 
@@ -26,11 +33,8 @@ def make_inputs(folder: DemoFolder, request: DemoRequest) -> tuple[Path, Path]:
 
     videos = folder.inputs / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    # Beside the faces, what any real collection holds: two people in one picture, nobody, and somebody far away.
-    wanted = [(f"face_{number}.mp4", "face") for number in range(1, FACES + 1)]
-    wanted += [(f"{kind}.mp4", kind) for kind in ("two_faces", "no_face", "small_face")]
-    with Progress(len(wanted), "make face videos", "video") as progress:
-        for number, (name, kind) in enumerate(wanted, start=1):
+    with Progress(len(VIDEOS), "make face videos", "video") as progress:
+        for number, (name, kind) in enumerate(VIDEOS.items(), start=1):
             if not (videos / name).exists():
                 fps = RATES_FPS[number % len(RATES_FPS)]
                 write_video(

@@ -7,6 +7,7 @@ from typing import Any
 from liax import storage
 from liax.config import Config
 from liax.demo.folder import DemoFolder
+from liax.registry.pull import find_version
 
 
 class DemoSummary(Config):
@@ -24,9 +25,9 @@ class DemoSummary(Config):
     l1_last: float
     """The same over the last ten."""
     model: str
-    """URI of the registered version."""
-    alias: str
-    """URI that follows the alias."""
+    """URI of the registered model, by its alias."""
+    version: str
+    """The version that the alias points at."""
     tracking_uri: str
     seconds: dict[str, float]
     """Where the time went: each step of the demo, and `whole`."""
@@ -39,8 +40,8 @@ class DemoSummary(Config):
         return self.l1_last < self.l1_first
 
 
-def summarise(folder: DemoFolder, model: str, alias: str, seconds: dict[str, float]) -> DemoSummary:
-    """Put the jobs' own summaries together and write `summary.json`."""
+def summarise(folder: DemoFolder, model: str, seconds: dict[str, float]) -> DemoSummary:
+    """Put the jobs' own summaries together and write `summary.json`; `model` is a `models:/NAME@ALIAS`."""
     shards, training = (_read(path / "summary.json") for path in (folder.shards, folder.training))
     summary = DemoSummary(
         videos=shards["sources"],
@@ -51,7 +52,7 @@ def summarise(folder: DemoFolder, model: str, alias: str, seconds: dict[str, flo
         l1_first=training["l1_first"],
         l1_last=training["l1_last"],
         model=model,
-        alias=alias,
+        version=find_version(model, folder.tracking_uri),
         tracking_uri=folder.tracking_uri,
         seconds={name: round(value, 1) for name, value in seconds.items()},
         training_seconds=training["seconds"],
@@ -70,7 +71,7 @@ def text(summary: DemoSummary, folder: DemoFolder, mlflow_command: str) -> str:
         ("videos", f"{summary.videos} in, {kept} used" + (f"; not used: {', '.join(unused)}" if unused else "")),
         ("clips", f"{summary.clips}, {summary.clip_s:.0f} s"),
         ("loss (L1)", f"{fell} from {summary.l1_first:.3f} to {summary.l1_last:.3f} in {summary.training_steps} steps"),
-        ("model", f"{summary.alias} is {summary.model}"),
+        ("model", f"{summary.model}, version {summary.version}"),
         ("time", f"{summary.seconds['whole']:.0f} s: {times}"),
         ("", ""),
         ("look at", f"{_near(folder.side_by_side)}   portrait | driving | result"),

@@ -55,6 +55,12 @@ def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
     return folder
 
 
+def find_version(uri: str, tracking_uri: str | None = None) -> str:
+    """The version that a `models:/…` names now. Raises UserError as `pull` does."""
+    where = resolve_uri(tracking_uri)
+    return str(_find(connect(where), parse_uri(uri), uri, where).version)
+
+
 def _find(client: Any, address: ModelAddress, uri: str, where: str) -> Any:
     """MLflow's record of the version."""
     from mlflow.exceptions import MlflowException
