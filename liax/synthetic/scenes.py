@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import cv2
 import numpy as np
 
 from liax.errors import UserError
@@ -106,4 +107,14 @@ def portrait_warp(mirrored: bool = False) -> FaceWarp:
     photograph_HWC = np.ascontiguousarray(portrait()[:, ::-1] if mirrored else portrait())
     picture_HWC = np.pad(photograph_HWC, ((_HEADROOM_PX, 0), (0, 0), (0, 0)), mode="edge")
     with FaceFinder() as finder:
-        return FaceWarp(picture_HWC, finder.find(picture_HWC)[0].landmarks_N3)
+        face = finder.find(picture_HWC)[0]
+    return FaceWarp(_out_of_focus_below(picture_HWC, face.box_px), face.landmarks_N3)
+
+
+def _out_of_focus_below(picture_HWC: Picture, box_px: tuple[float, float, float, float]) -> Picture:
+    """The picture with everything well below the face blurred: the suit's shiny collar is taken for small faces."""
+    _, top, _, bottom = box_px
+    below_H = (np.arange(len(picture_HWC)) - bottom) / (bottom - top)
+    share_H11 = np.clip((below_H - 0.15) / 0.25, 0, 1)[:, None, None]
+    blurred_HWC = cv2.GaussianBlur(picture_HWC, (0, 0), 0.05 * (bottom - top))
+    return np.round(picture_HWC * (1 - share_H11) + blurred_HWC * share_H11).astype(np.uint8)
