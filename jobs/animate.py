@@ -40,7 +40,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="liax animate",
         description="Move the face of a portrait like the face in a driving video. The driving video's sound is kept.",
-        epilog="example:\n  liax animate -s me.jpg -d talk.mp4 -o out.mp4 --model runs/demo/model",
+        epilog="example:\n  liax animate -s me.jpg -d talk.mp4 -o out.mp4 --model models:/face-animator@candidate",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
