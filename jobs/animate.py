@@ -1,4 +1,4 @@
-"""Move a portrait like a driving video: `liax animate`, or as a Ray job with `python jobs/animate.py …`."""
+"""`liax animate`: a portrait moved like a driving video."""
 
 import argparse
 import sys

@@ -54,7 +54,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _check(request: DemoRequest) -> None:
     """Refuse what cannot work, before anything is made."""
-    from liax.inference.pictures import load_picture
+    from liax.pictures import load_picture
     from pipelines.sources import list_sources
 
     if not (ROOT / "pyproject.toml").is_file():

@@ -1,4 +1,4 @@
-"""Job: raw videos to a committed shard set of face clips, on Ray."""
+"""`liax preprocess`: raw videos to a committed shard set of face clips, on Ray."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Fetch a registered model: `liax pull`, or as a Ray job with `python jobs/pull.py …`."""
+"""`liax pull`: a registered model into a folder."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Register a checkpoint as a model version: `liax register`, or as a Ray job with `python jobs/register.py …`."""
+"""`liax register`: a checkpoint becomes a version of a registered model."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""Train a LIA-X network on a shard set: `liax train`, or `ray job submit --working-dir . -- python jobs/train.py …`."""
+"""`liax train`: a LIA-X network from a shard set. On a cluster: `ray job submit … -- python jobs/train.py …`."""
 
 import sys
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from liax.data.frames import read_frames
 from liax.data.order import PairOrder
 from liax.errors import UserError
-from liax.inference.pictures import to_model
+from liax.pictures import to_model
 from liax.sample import Split
 from liax.shards import SampleRef, ShardSet
 

@@ -9,6 +9,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from liax.errors import VideoError
+from liax.video.decode import to_rgb
 
 
 def read_frames(video: bytes, wanted: Collection[int], fps: float, name: str) -> dict[int, NDArray[np.uint8]]:
@@ -55,7 +56,7 @@ def _decode_one(
             continue
         current = round(float((frame.pts - start) * stream.time_base) * fps)
         if current == number:
-            return {number: np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)}
+            return {number: to_rgb(frame)}
         if current > number:
             break
     return {}

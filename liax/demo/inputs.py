@@ -25,7 +25,12 @@ def make_inputs(folder: DemoFolder, request: DemoRequest) -> tuple[Path, Path]:
     """The folder of videos and the portrait, made if the user gave none."""
     portrait = Path(request.portrait) if request.portrait else folder.inputs / "portrait.png"
     if request.portrait is None:
-        _save_astronaut(portrait)
+        from PIL import Image
+
+        from liax.synthetic.scenes import portrait as astronaut
+
+        portrait.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(astronaut()).save(portrait)
     if request.videos is not None:
         return Path(request.videos), portrait
 
@@ -65,11 +70,3 @@ def driving_video(shards: Path) -> str:
         tracks.setdefault(clip.source_uri, set()).add(clip.track)
     best = min(clips, key=lambda clip: (len(tracks[clip.source_uri]), not clip.has_audio, clip.end_s, clip.source_uri))
     return best.source_uri
-
-
-def _save_astronaut(portrait: Path) -> None:
-    import skimage.data
-    from PIL import Image
-
-    portrait.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(skimage.data.astronaut()).save(portrait)

@@ -19,10 +19,10 @@ from liax.errors import UserError
 from liax.face import FaceFinder
 from liax.inference.driving import constant_rate, open_driving
 from liax.inference.framing import middle_square, portrait_square
-from liax.inference.pictures import Picture, from_model, load_picture, to_model
 from liax.inference.side_by_side import panel_px, side_by_side
 from liax.model.network import LiaX
 from liax.model.weights import load_model
+from liax.pictures import Picture, from_model, load_picture, to_model
 from liax.progress import Progress
 from liax.video.encode import VideoWriter
 

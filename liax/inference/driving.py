@@ -11,7 +11,7 @@ from liax.crop import Square, cut
 from liax.errors import UserError, VideoError
 from liax.face import FaceFinder
 from liax.inference.framing import LONGEST_SIDE_PX, driving_square, middle_square
-from liax.inference.pictures import Picture
+from liax.pictures import Picture
 from liax.video.decode import frames
 from liax.video.probe import probe
 

@@ -11,7 +11,7 @@ import numpy as np
 from liax.crop import CropConfig, Square, crop_square, extents, robust_union
 from liax.errors import UserError
 from liax.face import Face, FaceFinder
-from liax.inference.pictures import Picture
+from liax.pictures import Picture
 from liax.progress import Progress
 from liax.video.decode import frames
 from liax.video.probe import VideoInfo

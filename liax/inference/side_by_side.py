@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from liax.inference.pictures import Picture
+from liax.pictures import Picture
 
 LEAST_PANEL_PX = 256
 """Smaller pictures are enlarged to this, so that a 64 px model's result can be looked at."""

@@ -1,11 +1,13 @@
 """The generator's objective: every term by name, and their weighted sum (LIA-X, eq. 9)."""
 
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from liax.config import Config
 from liax.losses.perceptual import Perceptual
+
+if TYPE_CHECKING:  # so that a command can print its settings without loading PyTorch
+    from torch import Tensor
 
 
 class LossConfig(Config):
@@ -29,11 +31,11 @@ class LossConfig(Config):
 class GeneratorTerms:
     """The terms of one step, each an unweighted scalar; `adversarial` is None before its start."""
 
-    l1: Tensor
-    sparsity: Tensor
-    adversarial: Tensor | None
+    l1: "Tensor"
+    sparsity: "Tensor"
+    adversarial: "Tensor | None"
 
-    def total(self, config: LossConfig) -> Tensor:
+    def total(self, config: LossConfig) -> "Tensor":
         """The weighted sum, a scalar with a graph."""
         total = self.l1 + config.sparsity_weight * self.sparsity
         if self.adversarial is not None:

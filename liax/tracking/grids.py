@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from liax.inference.pictures import from_model
+from liax.pictures import from_model
 
 
 def grid_png(columns_BCHW: Sequence[Tensor]) -> bytes:

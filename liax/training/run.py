@@ -48,8 +48,9 @@ def check(config: TrainConfig) -> str:
             available; an output that holds another run.
     """
     require_available(config.loss.perceptual)
+    size_px = config.model.generator().size_px
     shards = ShardSet(config.shards)
-    if not choose_samples(shards, "train", config.model.generator().size_px):
+    if not choose_samples(shards, "train", size_px):
         raise UserError(f"no clip in {config.shards} is for training: preprocess again with split.val_fraction=0")
     run = read_run(config.output)
     if run is not None and run.identity != config.identity(shards.set_id):

@@ -10,7 +10,7 @@ from liax.data.frames import read_frames
 from liax.data.loader import StepSampler, batches
 from liax.data.order import PairOrder
 from liax.errors import UserError, VideoError
-from liax.inference.pictures import from_model
+from liax.pictures import from_model
 from liax.shards import ShardSet, commit_shard, write_tar
 from tests.moving_shapes import FRAMES, frame, video_of_shapes, write_shapes
 from tests.samples import make_sample

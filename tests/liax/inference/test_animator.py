@@ -10,10 +10,10 @@ from PIL import Image
 
 from liax.errors import UserError
 from liax.inference.animator import Animator, choose_device
-from liax.inference.pictures import from_model, to_model
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.model.weights import save_model
+from liax.pictures import from_model, to_model
 from liax.synthetic.scenes import portrait
 from liax.synthetic.videos import write_video
 from liax.video.decode import frames

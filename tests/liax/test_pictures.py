@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from liax.errors import UserError
-from liax.inference.pictures import from_model, load_picture, to_model
+from liax.pictures import from_model, load_picture, to_model
 
 RED = (200, 30, 10)
 
