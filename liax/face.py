@@ -41,6 +41,20 @@ BLENDSHAPES: tuple[str, ...] = (
 # fmt: on
 
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return width * height / (areas - width * height)
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face in one picture.
@@ -53,7 +67,7 @@ class Face:
     """
 
     landmarks_N3: NDArray[np.float32]
-    box_px: tuple[float, float, float, float]
+    box_px: Box
     head_pose_deg: NDArray[np.float32]
     blendshapes_S: NDArray[np.float32]
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.face import Face
+from liax.face import Face, overlap
 from pipelines.config import FacesConfig
-
-Box = tuple[float, float, float, float]
 
 SAME_FACE_OVERLAP = 0.5
 """Two faces found in one picture that overlap more than this are one face found twice (our choice: two heads, one in
@@ -45,16 +43,6 @@ class Track:
         """The part of the track from one time to another, both included."""
         inside_K = (self.times_s >= start_s) & (self.times_s <= end_s)
         return Track(*(getattr(self, field.name)[inside_K] for field in fields(self)))
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (_area(one) + _area(other) - shared)
 
 
 def link_faces(samples: Iterable[tuple[float, Sequence[Face]]], config: FacesConfig) -> list[Track]:
@@ -111,10 +99,6 @@ def _match(last: Sequence[Face], faces: Sequence[Face], config: FacesConfig) -> 
 def _zoom(one: Face, other: Face) -> float:
     small, large = sorted((max(one.side_px, 1e-6), max(other.side_px, 1e-6)))
     return large / small
-
-
-def _area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
 def _to_track(observations: Sequence[tuple[float, Face]]) -> Track:

@@ -10,7 +10,7 @@ import numpy as np
 
 from liax.crop import CropConfig, Square, crop_square, extents, robust_union
 from liax.errors import UserError
-from liax.face import Face, FaceFinder
+from liax.face import Face, FaceFinder, overlap
 from liax.pictures import Picture
 from liax.progress import Progress
 from liax.video.decode import frames
@@ -75,14 +75,5 @@ def _same_face(faces: Sequence[Face], last: Face | None) -> Face | None:
     """The face that continues the last one: the one that overlaps it most; at first the largest."""
     if last is None:
         return faces[0] if faces else None
-    nearest = max(faces, key=lambda face: _overlap(face, last), default=None)
-    return nearest if nearest is not None and _overlap(nearest, last) > 0 else None
-
-
-def _overlap(one: Face, other: Face) -> float:
-    """Intersection over union of two faces' boxes."""
-    a, b = one.box_px, other.box_px
-    width_px, height_px = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(0.0, width_px) * max(0.0, height_px)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared / (areas - shared)
+    nearest = max(faces, key=lambda face: overlap(face.box_px, last.box_px), default=None)
+    return nearest if nearest is not None and overlap(nearest.box_px, last.box_px) > 0 else None

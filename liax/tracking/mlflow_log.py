@@ -19,7 +19,7 @@ from liax.errors import UserError
 from liax.progress import say
 from liax.tracking.address import artifact_folder, quiet_mlflow
 from liax.training.config import TrainConfig
-from liax.training.records import read_records
+from liax.training.records import read_records, written
 
 _PICTURES = "pictures"
 _LEAST_INTERVAL_S = 5.0
@@ -156,9 +156,7 @@ class MlflowFollower:
     def _ship_pictures(self) -> None:
         from PIL import Image
 
-        folder = storage.join(self._output, _PICTURES)
-        storage.make_folder(folder)
-        for name in storage.list_files(folder, [".png"]):
+        for name in written(storage.join(self._output, _PICTURES), ".png"):
             step = int(PurePosixPath(name).stem)
             # Its numbers go first: they tell a later run which pictures were shipped.
             if self._picture_step < step <= self._step:

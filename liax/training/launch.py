@@ -10,6 +10,7 @@ from liax.errors import LiaxError
 from liax.progress import Progress, say
 from liax.tracking.follower import Follower, open_follower
 from liax.training.board import Board, LocalBoard
+from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.run import check
 
@@ -27,6 +28,10 @@ def launch(config: TrainConfig) -> None:
     # Workers have other working folders, perhaps on other machines.
     config = config.model_copy(update={"shards": absolute(config.shards), "output": absolute(config.output)})
     set_id = check(config)
+    saved = latest_checkpoint(config.output)
+    if saved is not None and saved.state.step == config.steps:
+        say(f"{config.output} is trained already, {config.steps} steps: nothing to do")
+        return
     follower = open_follower(config, set_id)
     try:
         if config.run_on == "process":

@@ -8,6 +8,7 @@ import json
 from pathlib import PurePosixPath
 
 from liax import storage
+from liax.errors import UserError
 
 Numbers = dict[str, float]
 
@@ -47,13 +48,19 @@ class Records:
 
 def read_records(output: str, after_step: int = 0) -> list[tuple[int, Numbers]]:
     """Step and numbers of every line whose step is later than `after_step`, in order; none if nothing was written."""
-    folder = storage.join(output, "metrics")
-    if not storage.is_s3(folder):
-        storage.make_folder(folder)
-    names = [name for name in storage.list_files(folder, [".jsonl"]) if PurePosixPath(name).stem.isdigit()]
+    names = written(storage.join(output, "metrics"), ".jsonl")
     if not names:
         return []
     starts = [int(PurePosixPath(name).stem) for name in names]
     needed = [n for n, end in zip(names, [*starts[1:], after_step + 1], strict=True) if end > after_step]
     lines = [json.loads(line) for name in needed for line in storage.read_bytes(name).splitlines()]
     return [(line.pop("step"), line) for line in lines if line["step"] > after_step]
+
+
+def written(folder: str, suffix: str) -> list[str]:
+    """The numbered files in a folder, in order; none if there is no such folder yet."""
+    try:
+        names = storage.list_files(folder, [suffix])
+    except UserError:
+        return []
+    return [name for name in names if PurePosixPath(name).stem.isdigit()]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from liax.face import BLENDSHAPES, FACE_POINTS, FaceFinder, head_pose_deg
+from liax.face import BLENDSHAPES, FACE_POINTS, FaceFinder, head_pose_deg, overlap
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +63,9 @@ def test_blendshapes_are_in_mediapipes_order(finder: FaceFinder) -> None:
 
 def test_no_face(finder: FaceFinder) -> None:
     assert finder.find(np.full((200, 300, 3), 128, np.uint8)) == []
+
+
+def test_overlap_of_known_boxes() -> None:
+    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
+    assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
+    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liax.face import FACE_POINTS, Face
+from liax.face import FACE_POINTS, Face, overlap
 from pipelines.config import FacesConfig
-from pipelines.tracking import Track, link_faces, overlap, tracks_from_bytes, tracks_to_bytes
+from pipelines.tracking import Track, link_faces, tracks_from_bytes, tracks_to_bytes
 
 CONFIG = FacesConfig()
 
@@ -95,9 +95,3 @@ def test_every_face_is_in_one_track_whatever_their_order(pictures: list, random:
             assert any(overlap(one.box_px, box) > 0.49 for box in linked)
     shuffled = [(t, random.sample(found, len(found))) for t, found in samples]  # type: ignore[attr-defined]
     assert sorted(spans(link_faces(shuffled, CONFIG))) == sorted(spans(tracks))
-
-
-def test_overlap_of_known_boxes() -> None:
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
-    assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 10, 10), (10, 0, 20, 10)) == 0
