@@ -79,7 +79,7 @@ def _steps(folder: DemoFolder, request: DemoRequest) -> DemoSummary:
         with _timed("inputs", seconds):
             videos, portrait = make_inputs(folder, request)
         with _timed("ray", seconds), Follower("start Ray"):
-            client = stack.enter_context(own_ray())
+            client = stack.enter_context(own_ray(folder.logs / "ray.log"))
         jobs: list[tuple[str, str, Callable[[], list[str]]]] = [
             ("1/4 preprocess", "preprocess", lambda: _preprocess(folder, videos)),
             ("2/4 train", "train", lambda: _train(folder, request)),

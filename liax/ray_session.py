@@ -34,7 +34,7 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
             ray.init(address=address, **quiet)
         else:
             # "local" and not the default, which would join any Ray that happens to run on the machine.
-            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
     except ConnectionError as error:
         raise UserError(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}") from None
     except Exception as error:  # Ray raises a bare one when a node starts too slowly

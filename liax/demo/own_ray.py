@@ -3,10 +3,16 @@
 import asyncio
 import logging
 import os
+import secrets
+import shlex
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,45 +26,87 @@ OBJECT_STORE_BYTES = 512 * 1024 * 1024
 """Enough here, since frames never pass through it; Ray would take a third of the memory."""
 LEAST_CPUS = 2
 """The demo trains on two workers, also where there is one core."""
+START_S, AGENT_START_S = 180, 120
+"""How long Ray, and then its agent, which starts jobs, may take to come up."""
 NOT_UPLOADED = [".venv", ".setup", ".git", "runs", "docs", "tests", "**/__pycache__"]
 
 
 @contextmanager
-def own_ray() -> Iterator["JobSubmissionClient"]:
-    """Start a Ray that listens on loopback only, and stop it whatever happens.
+def own_ray(log: Path) -> Iterator["JobSubmissionClient"]:
+    """Start a Ray for one's own use, beside any other on this machine, and stop it whatever happens.
+
+    Args:
+        log: file for what Ray prints while it starts and runs.
 
     Raises:
         JobError: Ray does not start.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine needs longer than half a minute
-    os.environ.pop("RAY_ADDRESS", None)  # a cluster that the user works with must not get the demo's jobs
-    # Jobs start `python`: it must be this one, also when its environment is not activated.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    import ray
+    # Ray's ports can be reached from elsewhere; without this token it runs nothing. It reads both at its import.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray.dashboard").setLevel(logging.WARNING)  # it announces every upload and closed connection
-    try:
-        context = ray.init(
-            address="local",
-            num_cpus=max(LEAST_CPUS, os.cpu_count() or 1),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            dashboard_port=_free_port(),
-            logging_level=logging.ERROR,
-            log_to_driver=False,
+    for name in ("dashboard_sdk", "job.sdk"):  # they announce every upload and closed connection
+        logging.getLogger(f"ray.dashboard.modules.{name}").setLevel(logging.WARNING)
+    # A folder of its own: in the usual one Ray would leave its address, and the user's next ray.init() would come here.
+    # Short, because sockets lie in it and their names may have a hundred letters.
+    folder = Path(tempfile.mkdtemp(prefix="liax-ray-"))
+    dashboard_port = _free_port()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as file:
+        ray = subprocess.Popen(
+            _start_command(folder, dashboard_port), stdout=file, stderr=subprocess.STDOUT, env=_environment()
         )
-        client = JobSubmissionClient(f"http://{context.dashboard_url}")
-    except (RuntimeError, ConnectionError, OSError) as error:
-        raise JobError(
-            f"Ray did not start: {_first_line(error)}; its logs are in /tmp/ray/session_latest/logs"
-        ) from None
-    try:
-        yield client
-    finally:
-        ray.shutdown()
+        try:
+            yield _connect(JobSubmissionClient, f"http://127.0.0.1:{dashboard_port}", ray, log)
+        finally:
+            _stop(ray)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_command(folder: Path, dashboard_port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"),
+        *("--node-ip-address=127.0.0.1", "--port=0", f"--temp-dir={folder}"),
+        *("--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard_port}"),
+        # Every Ray's agent wants the same port unless it is told another.
+        f"--dashboard-agent-listen-port={_free_port()}",
+        f"--num-cpus={max(LEAST_CPUS, os.cpu_count() or 1)}",
+        f"--object-store-memory={OBJECT_STORE_BYTES}",
+    ]
+
+
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.pop("RAY_ADDRESS", None)  # a cluster that the user works with must not get the demo's jobs
+    environment.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine needs longer than half a minute
+    # Jobs start `python`: it must be this one, also when its environment is not activated.
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    return environment
+
+
+def _connect(
+    client: "type[JobSubmissionClient]", address: str, ray: subprocess.Popen[bytes], log: Path
+) -> "JobSubmissionClient":
+    """A client, as soon as Ray answers."""
+    give_up_s = time.monotonic() + START_S
+    while ray.poll() is None and time.monotonic() < give_up_s:
+        try:
+            return client(address)
+        except ConnectionError:
+            time.sleep(0.5)
+    raise JobError(f"Ray did not start; what it said: {log}")
+
+
+def _stop(ray: subprocess.Popen[bytes]) -> None:
+    """End Ray and all that it started, at once: no job is left, and asked politely Ray takes half a minute."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(ray.pid)
+        for process in [*parent.children(recursive=True), parent]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    ray.wait()
 
 
 def run_job(client: "JobSubmissionClient", root: Path, command: Sequence[str], log: Path, follower: Follower) -> None:
@@ -74,18 +122,9 @@ def run_job(client: "JobSubmissionClient", root: Path, command: Sequence[str], l
     Raises:
         JobError: the job failed; names the job's own error and the log.
     """
-    import shlex
-
     from ray.job_submission import JobStatus
 
-    job_id = client.submit_job(
-        entrypoint=shlex.join(["python", *command]),
-        runtime_env={
-            "working_dir": str(root),
-            "excludes": NOT_UPLOADED,
-            "env_vars": {"LIAX_PROGRESS": "json", "RAY_USAGE_STATS_ENABLED": "0"},
-        },
-    )
+    job_id = _submit(client, root, command)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
 
@@ -99,6 +138,25 @@ def run_job(client: "JobSubmissionClient", root: Path, command: Sequence[str], l
     info = client.get_job_info(job_id)
     if info.status != JobStatus.SUCCEEDED:
         raise JobError(f"{Path(command[0]).stem}: {follower.error or info.message}; the whole log: {log}")
+
+
+def _submit(client: "JobSubmissionClient", root: Path, command: Sequence[str]) -> str:
+    """Send the job, as soon as Ray takes one: its agent comes up some seconds after Ray itself."""
+    give_up_s = time.monotonic() + AGENT_START_S
+    while True:
+        try:
+            return client.submit_job(
+                entrypoint=shlex.join(["python", *command]),
+                runtime_env={
+                    "working_dir": str(root),
+                    "excludes": NOT_UPLOADED,
+                    "env_vars": {"LIAX_PROGRESS": "json", "RAY_USAGE_STATS_ENABLED": "0"},
+                },
+            )
+        except RuntimeError as error:
+            if "No available agent" not in str(error) or time.monotonic() > give_up_s:
+                raise JobError(f"Ray does not take the job {command[0]}: {_first_line(error)}") from None
+            time.sleep(1)
 
 
 def _free_port() -> int:
