@@ -17,7 +17,7 @@ VIDEOS: dict[str, Kind] = {
 }
 """What is made: faces to learn from and, as in any real collection, two people, nobody, and somebody far away. Every
 second one has sound."""
-SECONDS, RATES_FPS, SIZE_PX = 4.0, (25, 30), 320
+SECONDS, RATES_FPS, SIZE_PX = 3.0, (25, 30), 320
 """Of a made video. Long enough for a few words, two frame rates as in the wild, small enough to be quick."""
 
 

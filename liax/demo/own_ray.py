@@ -45,7 +45,11 @@ def own_ray(log: Path) -> Iterator["JobSubmissionClient"]:
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from ray.job_submission import JobSubmissionClient
 
-    for name in ("dashboard_sdk", "job.sdk"):  # they announce every upload and closed connection
+    logging.getLogger("ray").setLevel(logging.WARNING)
+    for name in (
+        "dashboard_sdk",
+        "job.sdk",
+    ):  # they announce every upload and closed connection, with levels of their own
         logging.getLogger(f"ray.dashboard.modules.{name}").setLevel(logging.WARNING)
     # A folder of its own: in the usual one Ray would leave its address, and the user's next ray.init() would come here.
     # Short, because sockets lie in it and their names may have a hundred letters.
