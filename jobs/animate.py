@@ -11,8 +11,6 @@ from liax import storage
 from liax.errors import UserError, run_main
 from liax.progress import say
 
-MODEL = "models:/liax-demo@candidate"
-
 
 def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.inference.animator.Animator.animate` does."""
@@ -46,7 +44,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
     parser.add_argument("-d", "--driving", required=True, metavar="VIDEO", help="video whose motion is taken")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="video to write")
-    parser.add_argument("--model", default=MODEL, help=f"folder, or models:/NAME@ALIAS (default: {MODEL})")
+    parser.add_argument("--model", required=True, help="folder, or models:/NAME@ALIAS")
     parser.add_argument("--side-by-side", metavar="FILE.mp4", help="also write portrait | driving | result")
     parser.add_argument("--absolute", action="store_true", help="take the driving pose itself, not its change")
     parser.add_argument("--no-crop", action="store_true", help="both are framed round the face already")

@@ -32,8 +32,7 @@ def run(argv: Sequence[str]) -> None:
 
     from liax.demo.summary import text
 
-    mlflow = f"{Path(sys.executable).parent / 'mlflow'} ui --backend-store-uri {folder.tracking_uri}"
-    print(f"\n{text(summary, folder, mlflow)}")
+    print(f"\n{text(summary, folder, Path(sys.executable).parent)}")
     if not summary.learnt:
         raise JobError(f"the loss did not fall; the training's log is {folder.logs / 'train.log'}")
 
@@ -54,6 +53,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _check(request: DemoRequest) -> None:
     """Refuse what cannot work, before anything is made."""
+    from liax.face import FaceFinder
+    from liax.inference.framing import portrait_square
     from liax.pictures import load_picture
     from pipelines.sources import list_sources
 
@@ -64,7 +65,8 @@ def _check(request: DemoRequest) -> None:
     if request.videos is not None:
         list_sources([request.videos])
     if request.portrait is not None:
-        load_picture(Path(request.portrait))
+        with FaceFinder() as finder:
+            portrait_square(load_picture(request.portrait), request.portrait, finder)
 
 
 def _steps(folder: DemoFolder, request: DemoRequest) -> DemoSummary:

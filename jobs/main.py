@@ -24,7 +24,7 @@ HELP = f"""usage: liax COMMAND …
 `liax COMMAND --help` shows a command's options with an example. `liax --version` prints the version.
 
 example:
-  liax animate -s portrait.jpg -d talk.mp4 -o out.mp4 --model models:/liax-demo@candidate"""
+  liax animate -s portrait.jpg -d talk.mp4 -o out.mp4 --model runs/model"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,7 +34,7 @@ def load_config(cls: type[ConfigT], file: str | Path | None, overrides: Sequence
         dotted, equals, text = override.partition("=")
         if not equals or not dotted:
             raise UserError(f"'{override}' is not an override: write section.field=value")
-        _set(values, dotted.split("."), _parse(dotted, text), override)
+        _set(values, dotted.split("."), _parse(cls, dotted, text), override)
     return build(cls, values, str(file or "the command line"))
 
 
@@ -110,6 +110,18 @@ def describe(cls: type[Config], prefix: str = "") -> list[str]:
     return lines
 
 
+def _kinds(cls: type[Config], path: list[str]) -> tuple[Any, ...]:
+    """The types that a setting may have; none for a setting that there is not."""
+    for name in path[:-1]:
+        field = cls.model_fields.get(name)
+        section = _section(field.annotation) if field else None
+        if section is None:
+            return ()
+        cls = section
+    field = cls.model_fields.get(path[-1])
+    return (field.annotation, *get_args(field.annotation)) if field else ()
+
+
 def _section(annotation: Any) -> type[Config] | None:
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, Config):
@@ -133,7 +145,11 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     return values
 
 
-def _parse(dotted: str, text: str) -> Any:
+def _parse(cls: type[Config], dotted: str, text: str) -> Any:
+    """The value of an override: YAML, but the text itself for a setting that takes text, such as a path with a #."""
+    kinds = _kinds(cls, dotted.split("."))
+    if str in kinds and not (text.startswith("[") and any(get_origin(kind) is list for kind in kinds)):
+        return None if text == "null" and type(None) in kinds else text
     try:
         return yaml.safe_load(text) if text else ""
     except yaml.YAMLError:

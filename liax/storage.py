@@ -169,8 +169,8 @@ def make_folder(url: str) -> None:
             Path(url).mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise UserError(f"{url} cannot be a folder: a file is in its place") from None
-        except PermissionError:
-            raise UserError(f"no permission to make the folder {url}") from None
+        except OSError as error:
+            raise UserError(f"cannot make the folder {url}: {error.strerror}") from None
 
 
 def _local(url: str) -> Path:

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
 from liax import storage
@@ -82,8 +83,11 @@ def path_of(weight: WeightFile, source: str | None = None) -> Path:
     for origin, fetch in _sources(weight, given):
         try:
             data = fetch()
-        except (OSError, subprocess.SubprocessError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, HTTPException, subprocess.SubprocessError, KeyError, zipfile.BadZipFile) as error:
             failures.append(f"{origin}: {_first_line(error)}")
+            continue
+        if not given and _hash(data) != weight.sha256:  # a proxy's login page, say
+            failures.append(f"{origin}: another file, SHA-256 {_hash(data)}")
             continue
         _check(weight, data, origin)
         storage.write_bytes(str(cached), data)

@@ -8,6 +8,7 @@ from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import ShardSet
 from liax.synthetic.scenes import Kind
+from liax.video.probe import probe
 
 VIDEOS: dict[str, Kind] = {
     **{f"face_{number}.mp4": "face" for number in range(1, 6)},
@@ -56,17 +57,23 @@ def make_inputs(folder: DemoFolder, request: DemoRequest) -> tuple[Path, Path]:
 
 
 def driving_video(shards: Path) -> str:
-    """The video to drive the portrait with: one face, with sound if there is one, and short.
+    """The video to drive the portrait with: one face for most of its length, with sound if there is one, and short.
 
     Raises:
-        JobError: a clip's record is missing (never after a finished preprocessing).
+        JobError: there are no clips.
     """
     shard_set = ShardSet(str(shards))
     clips = [SampleInfo.from_bytes(shard_set.read(ref, "json")) for ref in shard_set.samples]
     if not clips:
         raise JobError(f"no clip in {shards}")
-    tracks: dict[str, set[int]] = {}
+    by_source: dict[str, list[SampleInfo]] = {}
     for clip in clips:
-        tracks.setdefault(clip.source_uri, set()).add(clip.track)
-    best = min(clips, key=lambda clip: (len(tracks[clip.source_uri]), not clip.has_audio, clip.end_s, clip.source_uri))
-    return best.source_uri
+        by_source.setdefault(clip.source_uri, []).append(clip)
+
+    def rank(source: str) -> tuple[bool, bool, bool, float, str]:
+        mine, info = by_source[source], probe(source)
+        seen_s = sum(clip.frames / clip.fps for clip in mine)
+        several = len({clip.track for clip in mine}) > 1
+        return several, seen_s < info.duration_s / 2, not info.has_audio, info.duration_s, source
+
+    return min(by_source, key=rank)

@@ -28,7 +28,8 @@ LEAST_CPUS = 2
 """The demo trains on two workers, also where there is one core."""
 START_S, AGENT_START_S = 180, 120
 """How long Ray, and then its agent, which starts jobs, may take to come up."""
-NOT_UPLOADED = [".venv", ".setup", ".git", "runs", "docs", "tests", "**/__pycache__"]
+UPLOADED = {"jobs", "liax", "pipelines", "pyproject.toml"}
+"""What travels with a job; a user's videos may lie in the same folder."""
 
 
 @contextmanager
@@ -146,6 +147,7 @@ def run_job(client: "JobSubmissionClient", root: Path, command: Sequence[str], l
 
 def _submit(client: "JobSubmissionClient", root: Path, command: Sequence[str]) -> str:
     """Send the job, as soon as Ray takes one: its agent comes up some seconds after Ray itself."""
+    excludes = [f"/{entry.name}" for entry in root.iterdir() if entry.name not in UPLOADED] + ["**/__pycache__"]
     give_up_s = time.monotonic() + AGENT_START_S
     while True:
         try:
@@ -153,7 +155,7 @@ def _submit(client: "JobSubmissionClient", root: Path, command: Sequence[str]) -
                 entrypoint=shlex.join(["python", *command]),
                 runtime_env={
                     "working_dir": str(root),
-                    "excludes": NOT_UPLOADED,
+                    "excludes": excludes,
                     "env_vars": {"LIAX_PROGRESS": "json", "RAY_USAGE_STATS_ENABLED": "0"},
                 },
             )

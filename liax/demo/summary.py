@@ -61,8 +61,8 @@ def summarise(folder: DemoFolder, model: str, seconds: dict[str, float]) -> Demo
     return summary
 
 
-def text(summary: DemoSummary, folder: DemoFolder, mlflow_command: str) -> str:
-    """The last lines of the demo."""
+def text(summary: DemoSummary, folder: DemoFolder, programs: Path) -> str:
+    """The last lines of the demo; `programs` is the folder of this environment's commands."""
     unused = [f"{n} {reason.replace('_', ' ')}" for reason, n in summary.videos_by_result.items() if reason != "kept"]
     kept = summary.videos_by_result.get("kept", 0)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in summary.seconds.items() if name != "whole")
@@ -79,7 +79,10 @@ def text(summary: DemoSummary, folder: DemoFolder, mlflow_command: str) -> str:
         ("", f"{_near(folder.report)}   what became of every video"),
         ("", f"{_near(folder.contact_sheet)}"),
         ("", f"{_near(folder.summary)}"),
-        ("runs", f"{mlflow_command}   then open http://127.0.0.1:5000"),
+        ("runs", f"{_near(programs / 'mlflow')} ui --backend-store-uri {summary.tracking_uri}"),
+        ("", "then open http://127.0.0.1:5000"),
+        ("use it", f"{_near(programs / 'liax')} animate -s FACE.jpg -d VIDEO.mp4 -o OUT.mp4 \\"),
+        ("", f"  --model {summary.model} --tracking-uri {summary.tracking_uri}"),
     ]
     return "\n".join(f"  {name:<10} {value}".rstrip() for name, value in rows)
 

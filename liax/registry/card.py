@@ -56,7 +56,9 @@ def run_folder(checkpoint: Checkpoint) -> str:
 
 def _metrics_table(checkpoint: Checkpoint) -> str:
     url = storage.join(run_folder(checkpoint), "summary.json")
-    values = json.loads(storage.read_bytes(url)) if storage.exists(url) else {}
+    if not storage.exists(url):
+        return "Not known: the checkpoint's run has no summary."
+    values = json.loads(storage.read_bytes(url))
     if values.get("steps") != checkpoint.state.step:
         return "Not summarised: the checkpoint is from before the end of its run."
     rows = [f"| {name} | {values[name]:.4f} |" for name in _SHOWN if name in values]

@@ -6,8 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from liax import storage
 from liax.errors import JobError, UserError
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, ModelAddress, parse_uri
+from liax.tracking.address import require_database
 from liax.tracking.address import tracking_uri as resolve_uri
 from liax.tracking.mlflow_log import address_in_use, connect, first_line
 
@@ -17,18 +19,20 @@ def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
 
     Args:
         uri: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
-        folder: made if there is none; a model that is there is replaced.
+        folder: local, made if there is none; a model that is there is replaced.
         tracking_uri: MLflow's address, see `liax.tracking.address.tracking_uri`.
 
     Returns:
         The folder, which `liax.model.weights.load_model` reads.
 
     Raises:
-        UserError: MLflow is not there, or has no such model, alias or version.
+        UserError: MLflow is not there, or has no such model, alias or version; the folder holds other files.
         JobError: a file is missing or is not the one that was registered.
     """
     address = parse_uri(uri)
+    _check_folder(str(folder))
     where = resolve_uri(tracking_uri)
+    require_database(where)
     client = connect(where)
     version = _find(client, address, uri, where)
     import mlflow
@@ -44,7 +48,7 @@ def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
             raise JobError(f"cannot fetch {uri} from {where}: {first_line(error)}") from None
         files = _verified(Path(fetched), version.tags, uri)
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        storage.make_folder(str(folder))
         for file in files:
             shutil.copyfile(file, folder / f".{file.name}")
         for name in MODEL_FILES:  # only now, so that a model is not replaced by half of another
@@ -58,7 +62,17 @@ def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:
 def find_version(uri: str, tracking_uri: str | None = None) -> str:
     """The version that a `models:/…` names now. Raises UserError as `pull` does."""
     where = resolve_uri(tracking_uri)
+    require_database(where)
     return str(_find(connect(where), parse_uri(uri), uri, where).version)
+
+
+def _check_folder(folder: str) -> None:
+    """Refuse a folder in which a pull would replace something that is not a model."""
+    if storage.is_s3(folder):
+        raise UserError(f"cannot pull into {folder}: give a local folder")
+    path = Path(folder)
+    if path.is_dir() and any(path.iterdir()) and not all((path / name).is_file() for name in REQUIRED_FILES):
+        raise UserError(f"{folder} holds other files and no model: give an empty or new folder")
 
 
 def _find(client: Any, address: ModelAddress, uri: str, where: str) -> Any:

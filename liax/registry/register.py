@@ -45,6 +45,8 @@ def register(checkpoint_url: str, name: str, alias: str | None = None, tracking_
     check_name(name)
     if alias is not None:
         check_alias(alias)
+    if not storage.is_s3(checkpoint_url):
+        checkpoint_url = str(Path(checkpoint_url).absolute())  # its run is found by the folders above it
     checkpoint = open_checkpoint(checkpoint_url.rstrip("/"))
     uri = resolve_uri(tracking_uri)
     client = connect(uri)
@@ -67,7 +69,7 @@ def register(checkpoint_url: str, name: str, alias: str | None = None, tracking_
             with address_in_use(uri):
                 model_uri, run_id = _log(client, uri, folder, run_id)
                 version = _add_version(client, name, model_uri, run_id, tags, alias)
-        except MlflowException as error:
+        except (MlflowException, OSError) as error:
             raise JobError(f"MLflow at {uri} did not take the model: {first_line(error)}") from None
     return version
 
@@ -104,6 +106,7 @@ def _log(client: Any, uri: str, folder: Path, run_id: str | None) -> tuple[str, 
     import mlflow
 
     experiment = None if run_id else experiment_id(client, uri, _EXPERIMENT)
+    status = client.get_run(run_id).info.status if run_id else "FINISHED"
     with warnings.catch_warnings(), mlflow.start_run(run_id, experiment_id=experiment) as run:
         warnings.simplefilter("ignore", UserWarning)  # advice on type hints and examples
         logged = mlflow.pyfunc.log_model(
@@ -114,22 +117,29 @@ def _log(client: Any, uri: str, folder: Path, run_id: str | None) -> tuple[str, 
             pip_requirements=requirements(),
             signature=signature(),
         )
-        return str(logged.model_uri), str(run.info.run_id)
+        run_id = str(run.info.run_id)
+    client.update_run(run_id, status=status)  # MLflow has marked the training finished, whatever it was
+    return str(logged.model_uri), run_id
 
 
 def _add_version(client: Any, name: str, model_uri: str, run_id: str, tags: dict[str, str], alias: str | None) -> str:
     from mlflow.exceptions import MlflowException
 
-    if not client.search_registered_models(f"name = '{name}'"):
+    is_new = not client.search_registered_models(f"name = '{name}'")
+    if is_new:
         client.create_registered_model(name)
-    made = client.create_model_version(
-        name, source=model_uri, run_id=run_id, tags=tags, model_id=model_uri.removeprefix("models:/")
-    )
+    made = None
     try:
+        made = client.create_model_version(
+            name, source=model_uri, run_id=run_id, tags=tags, model_id=model_uri.removeprefix("models:/")
+        )
         if alias is not None:
             client.set_registered_model_alias(name, alias, made.version)
-    except MlflowException:
-        client.delete_model_version(name, made.version)
+    except (MlflowException, OSError):
+        if is_new:
+            client.delete_registered_model(name)
+        elif made is not None:
+            client.delete_model_version(name, made.version)
         raise
     return str(made.version)
 

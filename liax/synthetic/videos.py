@@ -40,11 +40,13 @@ def write_video(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     scene = Scene(kind, max(1, round(seconds * fps)), fps, size_px, seed)
-    with av.open(str(path), "w", format="mp4") as container:
+    unfinished = path.with_suffix(".part")
+    with av.open(str(unfinished), "w", format="mp4") as container:
         _write_pictures(container, scene, fps, sound=_tone(scene, fps) if audio else None)
     faces = [[actor.truth(frame, size_px) for frame in range(scene.frames)] for actor in scene.actors]
     truth = {"kind": kind, "fps": fps, "frames": scene.frames, "size_px": size_px, "seed": seed, "faces": faces}
     path.with_suffix(".truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    unfinished.replace(path)  # last: a video that is there is whole
     return truth
 
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from liax import storage
 from liax.errors import UserError
 
 NO_TRACKING = "none"
@@ -24,8 +25,14 @@ def artifact_folder(uri: str) -> str | None:
     if not uri.startswith(_SQLITE):
         return None
     folder = Path(uri.removeprefix(_SQLITE)).parent / "mlartifacts"
-    folder.mkdir(parents=True, exist_ok=True)
+    storage.make_folder(str(folder))
     return folder.as_uri()
+
+
+def require_database(uri: str) -> None:
+    """Raise UserError for an SQLite file that is not there: looking for a model shall not make an empty one."""
+    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+        raise UserError(f"there is no MLflow database {uri}: give --tracking-uri, or register a model first")
 
 
 def quiet_mlflow() -> None:

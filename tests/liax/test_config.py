@@ -24,10 +24,22 @@ def test_file_then_overrides(tmp_path: Path) -> None:
     assert config == Whole(name="from file", part=Part(rate=3.5), sizes=(4, 5))
 
 
+def test_text_is_taken_as_it_is() -> None:
+    for text in ("/data/take #1", "2024", "2024-01-05", "*.mp4", "a: b", "[x"):
+        assert load_config(Whole, None, [f"name={text}"]).name == text
+    assert load_config(Many, None, ["paths=[a, b]"]).paths == ["a", "b"]
+    assert load_config(Many, None, ["paths=a #1", "other=null"]) == Many(paths="a #1", other=None)
+
+
 def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
     config = Whole(name="ä: b", sizes=())
     (tmp_path / "run.yaml").write_text(to_yaml(config))
     assert load_config(Whole, tmp_path / "run.yaml") == config
+
+
+class Many(Config):
+    paths: str | list[str]
+    other: str | None = "x"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +51,7 @@ def test_what_is_printed_can_be_read_again(tmp_path: Path) -> None:
         (["name=a", "part.rate=fast"], "'part.rate'.*number.*'fast'"),
         (["name=a", "part"], "'part' is not an override"),
         (["name=a", "name.x=1"], "'name' is a value, not a section"),
-        (["name=[1"], "the value of 'name' is not valid YAML"),
+        (["name=a", "part.rate=[1"], "the value of 'part.rate' is not valid YAML"),
     ],
 )
 def test_a_mistake_is_named(overrides: list[str], message: str) -> None:

@@ -80,3 +80,13 @@ def test_a_wheel_is_the_last_source(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_face_landmarker_is_the_published_file() -> None:
     assert path_of(FACE_LANDMARKER).stat().st_size == 3_758_596
+
+
+def test_a_wrong_answer_from_the_publisher_does_not_end_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIAX_CACHE", str(tmp_path / "cache"))
+    weight = WeightFile("file.bin", hashlib.sha256(CONTENT).hexdigest(), "LIAX_TEST_WEIGHT", "http://login", "w==1")
+    monkeypatch.setattr(weights, "_download", lambda url: b"<html>Please log in</html>")
+    monkeypatch.setattr(weights, "_from_wheel", lambda weight: CONTENT)
+    assert path_of(weight).read_bytes() == CONTENT
