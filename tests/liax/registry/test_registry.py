@@ -146,3 +146,34 @@ def test_requirements_are_pinned_and_those_of_use() -> None:
     assert {"mlflow", "torch", "mediapipe"} <= names
     assert not {"ray", "deepspeed"} & names
     assert all("==" in line and "+" not in line for line in requirements())
+
+
+def test_a_pull_replaces_nothing_but_a_model(uri: str, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(UserError, match="holds other files and no model"):
+        pull("models:/face@candidate", tmp_path, uri)
+    with pytest.raises(UserError, match="give a local folder"):
+        pull("models:/face@candidate", "s3://bucket/model", uri)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_looking_for_a_model_makes_no_database(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no MLflow database"):
+        pull("models:/face@candidate", tmp_path / "model", f"sqlite:///{tmp_path}/none/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_registration_leaves_no_model(trained: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MlflowException("the disk is full")
+
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", refuse)
+        with pytest.raises(JobError, match="the disk is full"):
+            register(trained, "face", "candidate", address)
+    assert MlflowClient(address, address).search_registered_models() == []
+    assert register(trained, "face", "candidate", address) == "1"
