@@ -21,6 +21,10 @@ class JobError(LiaxError):
     """A job was started correctly and failed."""
 
 
+class StorageError(LiaxError):
+    """The storage could not be reached, or failed: the same again may work."""
+
+
 class VideoError(LiaxError):
     """A video that cannot be used.
 

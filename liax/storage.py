@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liax.errors import UserError
+from liax.errors import LiaxError, StorageError, UserError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -30,13 +30,13 @@ def exists(url: str) -> bool:
     if not is_s3(url):
         return Path(url).is_file()
     bucket, key = _bucket_key(url)
-    client = _s3()
-    try:
-        client.head_object(Bucket=bucket, Key=key)
-    except client.exceptions.ClientError as error:
-        if _status(error) == 404:
-            return False
-        raise _s3_error(url, error) from None
+    with _s3_at(url) as client:
+        try:
+            client.head_object(Bucket=bucket, Key=key)
+        except client.exceptions.ClientError as error:
+            if _status(error) == 404:
+                return False
+            raise
     return True
 
 
@@ -45,11 +45,8 @@ def size(url: str) -> int:
     if not is_s3(url):
         return _local(url).stat().st_size
     bucket, key = _bucket_key(url)
-    client = _s3()
-    try:
+    with _s3_at(url) as client:
         return int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
-    except client.exceptions.ClientError as error:
-        raise _s3_error(url, error) from None
 
 
 def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
@@ -85,18 +82,16 @@ def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:
     bucket, key = _bucket_key(url)
     last = "" if length is None else start + length - 1
     ranged: dict[str, Any] = {} if start == 0 and length is None else {"Range": f"bytes={start}-{last}"}
-    client = _s3()
-    try:
+    with _s3_at(url) as client:
         return bytes(client.get_object(Bucket=bucket, Key=key, **ranged)["Body"].read())
-    except client.exceptions.ClientError as error:
-        raise _s3_error(url, error) from None
 
 
 def write_bytes(url: str, data: bytes) -> None:
     """Write a file as a whole, replacing one of the same name."""
     if is_s3(url):
         bucket, key = _bucket_key(url)
-        _put(url, Bucket=bucket, Key=key, Body=data)
+        with _s3_at(url) as client:
+            client.put_object(Bucket=bucket, Key=key, Body=data)
         return
     with _beside(Path(url)) as temporary:
         temporary.write_bytes(data)
@@ -107,14 +102,14 @@ def create_bytes(url: str, data: bytes) -> bool:
     """Write a file only if there is none of that name; of several writers exactly one gets True."""
     if is_s3(url):
         bucket, key = _bucket_key(url)
-        client = _s3()
-        try:
-            client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
-        except client.exceptions.ClientError as error:
-            # 409: another writer of the same name is at work; its copy, not ours, will stand.
-            if _status(error) in (409, 412):
-                return False
-            raise _s3_error(url, error) from None
+        with _s3_at(url) as client:
+            try:
+                client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
+            except client.exceptions.ClientError as error:
+                # 409: another writer of the same name is at work; its copy, not ours, will stand.
+                if _status(error) in (409, 412):
+                    return False
+                raise
         return True
     with _beside(Path(url)) as temporary:
         temporary.write_bytes(data)
@@ -129,7 +124,8 @@ def upload(local: str | Path, url: str) -> None:
     """Copy a local file to a name, as a whole."""
     if is_s3(url):
         bucket, key = _bucket_key(url)
-        _s3().upload_file(str(local), bucket, key)
+        with _s3_at(url) as client:
+            client.upload_file(str(local), bucket, key)
         return
     with _beside(Path(url)) as temporary:
         shutil.copyfile(local, temporary)
@@ -143,13 +139,10 @@ def local_copy(url: str) -> Iterator[Path]:
         yield _local(url)
         return
     bucket, key = _bucket_key(url)
-    client = _s3()
     with tempfile.TemporaryDirectory(prefix="liax-") as folder:
         path = Path(folder) / f"download{Path(key).suffix}"
-        try:
+        with _s3_at(url) as client:
             client.download_file(bucket, key, str(path))
-        except client.exceptions.ClientError as error:
-            raise _s3_error(url, error) from None
         yield path
 
 
@@ -157,7 +150,8 @@ def remove(url: str) -> None:
     """Remove a file; no error if it is gone already."""
     if is_s3(url):
         bucket, key = _bucket_key(url)
-        _s3().delete_object(Bucket=bucket, Key=key)
+        with _s3_at(url) as client:
+            client.delete_object(Bucket=bucket, Key=key)
     else:
         Path(url).unlink(missing_ok=True)
 
@@ -201,6 +195,23 @@ def _s3() -> "BaseClient":
     return boto3.client("s3", config=Config(retries={"max_attempts": 8, "mode": "standard"}))
 
 
+@contextmanager
+def _s3_at(url: str) -> Iterator["BaseClient"]:
+    """The S3 client, whose errors while it is used for `url` become this project's."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+    from botocore.exceptions import ConnectionError as AwayError
+
+    try:
+        yield _s3()
+    except ClientError as error:
+        raise _s3_error(url, error) from None
+    except (AwayError, HTTPClientError, IncompleteReadError, Boto3Error) as error:
+        raise StorageError(f"S3 cannot be reached for {url}: {error}") from None
+    except BotoCoreError as error:
+        raise UserError(f"S3 cannot be used for {url}: {error}; check the credentials and the settings") from None
+
+
 def _bucket_key(url: str) -> tuple[str, str]:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not bucket:
@@ -210,12 +221,9 @@ def _bucket_key(url: str) -> tuple[str, str]:
 
 def _list_s3(url: str) -> list[str]:
     bucket, key = _bucket_key(url)
-    client = _s3()
-    try:
+    with _s3_at(url) as client:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    except client.exceptions.ClientError as error:
-        raise _s3_error(url, error) from None
     # A prefix is meant as a folder: "s3://b/a" must not list "s3://b/ab/…".
     folder = key if not key or key.endswith("/") else f"{key}/"
     found = [k for k in keys if (k.startswith(folder) or k == key) and not k.endswith("/")]
@@ -224,20 +232,14 @@ def _list_s3(url: str) -> list[str]:
     return [f"s3://{bucket}/{k}" for k in found]
 
 
-def _put(url: str, **request: Any) -> None:
-    client = _s3()
-    try:
-        client.put_object(**request)
-    except client.exceptions.ClientError as error:
-        raise _s3_error(url, error) from None
-
-
 def _status(error: Exception) -> int:
     response: dict[str, Any] = getattr(error, "response", {})
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def _s3_error(url: str, error: Exception) -> UserError:
+def _s3_error(url: str, error: Exception) -> LiaxError:
     if _status(error) == 404:
         return UserError(f"no such object: {url}")
+    if _status(error) >= 500:
+        return StorageError(f"S3 failed at {url}: {error}")
     return UserError(f"S3 refused {url}: {error}; check the credentials and the bucket's name")

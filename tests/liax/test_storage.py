@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liax import storage
-from liax.errors import UserError
+from liax.errors import StorageError, UserError
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,27 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match="cannot be a folder"):
         storage.write_bytes(str(tmp_path / "file" / "x"), b"1")
+
+
+def test_an_s3_that_is_away_or_without_credentials_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.config import Config
+    from botocore.session import Session
+
+    def client(**settings: str) -> object:
+        config = Config(retries={"max_attempts": 1, "mode": "standard"}, connect_timeout=1)
+        return Session().create_client("s3", "us-east-1", endpoint_url="http://127.0.0.1:9", config=config, **settings)
+
+    monkeypatch.setattr(storage, "_s3", lambda: client(aws_access_key_id="a", aws_secret_access_key="b"))
+    calls = (storage.read_bytes, storage.exists, storage.size, storage.list_files, storage.remove)
+    for call in calls:
+        with pytest.raises(StorageError, match="S3 cannot be reached for s3://bucket/x"):
+            call("s3://bucket/x")
+    with pytest.raises(StorageError):
+        storage.write_bytes("s3://bucket/x", b"1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setattr(storage, "_s3", client)
+    with pytest.raises(UserError, match="check the credentials"):
+        storage.read_bytes("s3://bucket/x")
