@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from liax.config import Config
 from liax.losses.perceptual import Perceptual
 
@@ -15,15 +17,15 @@ class LossConfig(Config):
 
     perceptual: Perceptual = "none"
     """Which network compares pictures: `none`, or `vgg` (not available yet)."""
-    sparsity_weight: float = 0.01
+    sparsity_weight: float = Field(default=0.01, ge=0)
     """λ of mean |a_d|. Our choice: LIA-X does not publish it."""
-    adversarial_weight: float = 1.0
+    adversarial_weight: float = Field(default=1.0, ge=0)
     """Weight of the generator's adversarial term (LIA)."""
-    adversarial_start_step: int = 10_000
+    adversarial_start_step: int = Field(default=10_000, ge=0)
     """First step with a discriminator. Our choice: against an untrained generator it learns nothing of use."""
-    r1_gamma: float = 1.0
+    r1_gamma: float = Field(default=1.0, ge=0)
     """γ of the R1 penalty; 0 turns it off (StyleGAN3's table for 512 px and batch 64)."""
-    r1_every: int = 16
+    r1_every: int = Field(default=16, ge=1)
     """R1 runs every so many discriminator steps, times as strong (StyleGAN2, lazy regularisation)."""
 
 

@@ -1,6 +1,6 @@
 """Everything that decides a training run."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -33,22 +33,41 @@ class DataConfig(Config):
     """Processes of each worker that decode ahead; 0 decodes in the worker itself."""
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
 class AdamConfig(Config):
     """torch's Adam for one network."""
 
     lr: float = Field(gt=0)
     """Learning rate."""
-    betas: tuple[float, float]
+    betas: tuple[Decay, Decay]
+    """Decay of the mean and of the mean square of gradients."""
+
+
+class DiscriminatorAdam(AdamConfig):
+    """LIA's published settings, before the correction for lazy R1, see `TrainConfig.discriminator_adam`."""
+
+    lr: float = Field(default=2e-3, gt=0)
+    """Learning rate."""
+    betas: tuple[Decay, Decay] = (0.0, 0.99)
+    """Decay of the mean and of the mean square of gradients."""
+
+
+class GeneratorAdam(AdamConfig):
+    """LIA's published settings, with its correction by 4/5 (as StyleGAN2 makes it)."""
+
+    lr: float = Field(default=1.6e-3, gt=0)
+    """Learning rate."""
+    betas: tuple[Decay, Decay] = (0.0, 0.99 ** (4 / 5))
     """Decay of the mean and of the mean square of gradients."""
 
 
 class OptimizerConfig(Config):
-    """Both networks' optimisers. Defaults: LIA's published settings, 2e-3 and (0, 0.99), as StyleGAN2 corrects them."""
+    """Both networks' optimisers."""
 
-    generator: AdamConfig = AdamConfig(lr=1.6e-3, betas=(0.0, 0.99 ** (4 / 5)))
-    """LIA corrects the generator's by 4/5."""
-    discriminator: AdamConfig = AdamConfig(lr=2e-3, betas=(0.0, 0.99))
-    """Before the correction for lazy R1, see `TrainConfig.discriminator_adam`."""
+    generator: GeneratorAdam = GeneratorAdam()
+    discriminator: DiscriminatorAdam = DiscriminatorAdam()
 
 
 class EmaConfig(Config):

@@ -45,10 +45,12 @@ def check(config: TrainConfig) -> str:
 
     Raises:
         UserError: no committed shards, none for training, or of a wrong size; an unknown model; a loss that is not
-            available; an output that holds another run.
+            available; a GPU that is not here; an output that holds another run.
     """
     require_available(config.loss.perceptual)
-    size_px = config.model.generator().size_px
+    size_px = discriminator_layout(config).size_px
+    if config.run_on == "process" and config.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device=cuda needs a GPU, and PyTorch finds none on this machine: set device=cpu")
     shards = ShardSet(config.shards)
     if not choose_samples(shards, "train", size_px):
         raise UserError(f"no clip in {config.shards} is for training: preprocess again with split.val_fraction=0")
@@ -110,13 +112,19 @@ def start(config: TrainConfig, place: Place) -> Run:
     )
 
 
+def discriminator_layout(config: TrainConfig) -> DiscriminatorConfig:
+    """The discriminator's layout. Raises UserError for a width that it, or the generator, cannot have."""
+    generator, width = config.model.generator(), config.model.discriminator_width
+    layout = {"size_px": generator.size_px, "width": generator.width if width is None else width}
+    return build(DiscriminatorConfig, layout, "model.discriminator_width")
+
+
 def make_networks(config: TrainConfig, place: Place) -> Networks:
     """Both networks with their engines, the same on every worker, from the run's seed."""
     layout = config.model.generator()
-    width = config.model.discriminator_width or layout.width
     torch.manual_seed(config.seed)
     generator = LiaX(layout).to(place.device)
-    discriminator = Discriminator(DiscriminatorConfig(size_px=layout.size_px, width=width)).to(place.device)
+    discriminator = Discriminator(discriminator_layout(config)).to(place.device)
     ema = Ema(generator, config.ema) if place.leads else None
     trained: tuple[Trained, Trained]
     if config.engine == "deepspeed":

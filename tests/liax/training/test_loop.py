@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from liax.errors import JobError, UserError
 from liax.model.weights import load_model
@@ -112,6 +113,18 @@ def test_another_runs_output_is_refused(shapes: str, tmp_path: Path) -> None:
     check(config)
     with pytest.raises(UserError, match="other settings"):
         check(configure(shapes, tmp_path, seed=5))
+
+
+@pytest.mark.parametrize("width", [0, 0.51])
+def test_a_width_that_the_discriminator_cannot_have_is_refused(shapes: str, tmp_path: Path, width: float) -> None:
+    with pytest.raises(UserError, match=r"model\.discriminator_width: 64·width must be a whole number"):
+        check(configure(shapes, tmp_path, model={"preset": "tiny", "discriminator_width": width}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(shapes: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="device=cuda needs a GPU"):
+        check(configure(shapes, tmp_path, device="cuda"))
 
 
 def test_shards_without_training_clips_are_refused(tmp_path: Path) -> None:

@@ -27,6 +27,14 @@ def test_the_tiny_configuration_is_valid() -> None:
         (["run_on=process", "engine=deepspeed"], "use run_on=ray"),
         (["optimiser.generator.lr=1"], "did you mean 'optimizer'"),
         (["loss.r1_gama=1"], "did you mean 'r1_gamma'"),
+        (["loss.r1_every=0"], "'loss.r1_every'"),
+        (["loss.r1_gamma=-1"], "'loss.r1_gamma'"),
+        (["loss.sparsity_weight=-1"], "'loss.sparsity_weight'"),
+        (["loss.adversarial_weight=.nan"], "'loss.adversarial_weight'"),
+        (["loss.adversarial_start_step=-1"], "'loss.adversarial_start_step'"),
+        (["optimizer.generator.betas=[0.5, 1.0]"], "'optimizer.generator.betas.1'"),
+        (["optimizer.discriminator.betas=[-0.1, 0.99]"], "'optimizer.discriminator.betas.0'"),
+        (["optimizer.generator.lr=0"], "'optimizer.generator.lr'"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line(override: list[str], says: str) -> None:
@@ -34,6 +42,13 @@ def test_what_cannot_work_is_refused_in_one_line(override: list[str], says: str)
         load(*override)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_an_optimiser_is_not_told_keeps_its_default() -> None:
+    changed, usual = load("optimizer.generator.lr=1e-4", "optimizer.discriminator.betas=[0.5, 0.9]"), load()
+    assert changed.optimizer.generator.lr == 1e-4
+    assert changed.optimizer.generator.betas == usual.optimizer.generator.betas
+    assert (changed.optimizer.discriminator.lr, changed.optimizer.discriminator.betas) == (2e-3, (0.5, 0.9))
 
 
 def test_lazy_r1_corrects_the_discriminators_optimiser_only_where_it_runs() -> None:
