@@ -8,6 +8,7 @@ UV_VERSION=0.13.9
 python=${PYTHON:-python3}
 # Bars and names of packages for a person who watches; only our own lines in a log.
 if [ -t 2 ]; then quiet=; else quiet=--quiet; fi
+export PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
@@ -21,7 +22,7 @@ if [ -x .venv/bin/liax ] && [ "$(cat .venv/liax-stamp 2>/dev/null)" = "$stamp" ]
 # uv into a folder of its own: works where there is no venv module and where pip refuses to touch the system's Python.
 if [ ! -x ".setup/uv-$UV_VERSION/bin/uv" ]; then
     say "fetching uv $UV_VERSION"
-    "$python" -m pip install --quiet --disable-pip-version-check --target ".setup/uv-$UV_VERSION" "uv==$UV_VERSION" ||
+    "$python" -m pip install --quiet --target ".setup/uv-$UV_VERSION" "uv==$UV_VERSION" ||
         fail "could not fetch uv from the package index (see above)"
 fi
 uv=$PWD/.setup/uv-$UV_VERSION/bin/uv
@@ -33,7 +34,7 @@ torch=$(sed -n '/^name = "torch"$/{n;s/version = "\(.*\)"/\1/p;q;}' uv.lock)
 if ! .venv/bin/python -c "import torch, sys; sys.exit(torch.__version__.split('+')[0] != '$torch')" 2>/dev/null; then
     say "installing PyTorch $torch (on a machine without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu picks the small CPU build)"
     # shellcheck disable=SC2086
-    .venv/bin/python -m pip install $quiet --disable-pip-version-check "torch==$torch" ||
+    .venv/bin/python -m pip install $quiet "torch==$torch" ||
         fail "PyTorch could not be installed (see above)"
 fi
 

@@ -27,6 +27,8 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
     import ray
 
+    # It says at every start that it is closed to other users, which is as it should be.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     address = os.environ.get("RAY_ADDRESS")
     quiet: dict[str, Any] = {"logging_level": logging.WARNING, "log_to_driver": False}
     try:
