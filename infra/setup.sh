@@ -16,7 +16,7 @@ stamp=$(cat uv.lock pyproject.toml infra/setup.sh | cksum | tr -d ' ')-${LIAX_EX
 if [ -x .venv/bin/liax ] && [ "$(cat .venv/liax-stamp 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null ||
-    fail "needs Python 3.11 or 3.12, but '$python' is not one: set PYTHON=/path/to/python3.11"
+    fail "needs Python 3.11 (or 3.12, untested), but '$python' is not one: set PYTHON=/path/to/python3.11"
 "$python" -m pip --version >/dev/null 2>&1 || fail "'$python' has no pip: install it (Debian: apt-get install python3-pip)"
 
 # uv into a folder of its own: works where there is no venv module and where pip refuses to touch the system's Python.
