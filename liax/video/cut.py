@@ -7,11 +7,17 @@ import ffmpeg
 import numpy as np
 
 from liax.video.ffmpeg import DETERMINISTIC, INPUT_OPTIONS, ffmpeg_path, file_url, h264_options, run
-from liax.video.probe import BT601, BT709, VideoInfo
+from liax.video.probe import BT601, BT709, VideoInfo, can_seek
 
 MATRIX_NAMES = {BT709: "bt709", 4: "fcc", BT601: "bt601", 7: "smpte240m", 9: "bt2020"}
 SCALER = "lanczos+accurate_rnd+bitexact"
 """`bitexact`: the same bytes from every processor, whatever vector instructions it has."""
+
+KEEP_TIMES = ("-dts_delta_threshold", "1e9")
+"""Without it ffmpeg closes long gaps in the time stamps of broadcast files, and its times are not those of PyAV."""
+
+CLOCK_TICK_S = 1e-6
+"""ffmpeg's own unit of time: what differs by less is the same moment."""
 
 
 def cut_clip(
@@ -46,8 +52,8 @@ def cut_clip(
     Raises:
         VideoError: ffmpeg failed or took too long.
     """
-    source = ffmpeg.input(file_url(path), ss=f"{start_s:.6f}", threads=1, **INPUT_OPTIONS)
-    video = source[str(info.stream_index)].filter("fps", fps=fps, start_time=0, round="near")
+    video, sound = _from(path, info, start_s)
+    video = video.filter("fps", fps=fps, start_time=0, round="near")
     if not info.square_pixels:
         video = video.filter("scale", info.width_px, info.height_px, flags=SCALER)
     video = _crop(video, info, *square_px)
@@ -63,12 +69,23 @@ def cut_clip(
     ).filter("setsar", 1)
     streams, options = [video], h264_options(crf, keyframe_interval, preset)
     if info.has_audio:
-        streams.append(source["a:0"])
+        streams.append(sound)
         options |= {"c:a": "aac", "b:a": "128k"}
     limits: dict[str, str | int] = {"frames:v": frames, "t": f"{frames / fps:.6f}", "filter_complex_threads": 1}
     options |= {**DETERMINISTIC, **limits, "movflags": "+faststart", "format": "mp4"}
-    command = ffmpeg.output(*streams, file_url(out), **options).global_args("-v", "error", "-y")
+    command = ffmpeg.output(*streams, file_url(out), **options).global_args("-v", "error", "-y", *KEEP_TIMES)
     run(command.compile(cmd=ffmpeg_path()), path, time_limit_s)
+
+
+def _from(path: str | Path, info: VideoInfo, start_s: float) -> tuple[ffmpeg.nodes.Stream, ffmpeg.nodes.Stream]:
+    """The source's picture and sound from a moment on, with times counted from it."""
+    if can_seek(info.container):
+        source = ffmpeg.input(file_url(path), ss=f"{start_s:.6f}", threads=1, **INPUT_OPTIONS)
+        return source[str(info.stream_index)], source["a:0"]
+    source = ffmpeg.input(file_url(path), threads=1, **INPUT_OPTIONS)
+    since = f"PTS-{start_s:.6f}/TB"
+    video = source[str(info.stream_index)].filter("trim", start=f"{start_s:.6f}").filter("setpts", since)
+    return video, source["a:0"].filter("atrim", start=f"{start_s:.6f}").filter("asetpts", since)
 
 
 def _crop(video: ffmpeg.nodes.Stream, info: VideoInfo, left_px: int, top_px: int, side_px: int) -> ffmpeg.nodes.Stream:
@@ -97,7 +114,7 @@ def shown_times(times_s: np.ndarray, start_s: float, frames: int, fps: int) -> n
     Returns:
         (frames,) float64, each one of `times_s`.
     """
-    from_start_s = times_s[times_s >= start_s] - start_s
+    from_start_s = times_s[times_s >= start_s - CLOCK_TICK_S] - start_s
     if not from_start_s.size:
         raise ValueError(f"the video has no frame at or after {start_s} s")
     # ffmpeg counts in whole clock ticks and rounds ties up; the small term keeps float error from rounding them down.

@@ -1,5 +1,6 @@
 """Reading frames as upright RGB pictures."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liax.errors import VideoError
-from liax.video.probe import display_size, open_video, start_s, yuv_matrix
+from liax.video.probe import can_seek, display_size, open_video, start_s, yuv_matrix
 
 if TYPE_CHECKING:
     import av
@@ -30,24 +31,29 @@ def frames(
         path: a local file.
         rate_fps: yield no more than this many frames a second (the first at or after each tick); None yields all.
         longest_side_px: shrink pictures whose longer side is longer; None keeps the size.
-        start: first time in seconds from the start of the file; earlier frames are skipped by seeking.
+        start: first time in seconds from the start of the file; earlier frames are skipped, by seeking where the
+            container allows it (`can_seek`), else by decoding them.
         end: frames at or after this time are not yielded; None reads to the end of the file.
 
     Yields:
-        time_s, picture (H, W, 3) uint8 RGB, upright, with square pixels.
+        time_s (never smaller than the one before), picture (H, W, 3) uint8 RGB, upright, with square pixels.
 
     Raises:
-        VideoError: `unreadable` or `no_video_stream`.
+        VideoError: `unreadable`, `no_video_stream`, or `times_run_backwards`: the file's time stamps do not say in
+            which order its frames are shown.
     """
     with open_video(path) as (container, stream):
         offset_s = start_s(container)
-        next_s = start - HALF_MILLISECOND_S
-        if start > 0 and stream.time_base:
+        next_s, last_s = start - HALF_MILLISECOND_S, -math.inf
+        if start > 0 and stream.time_base and can_seek(container.format.name):
             container.seek(int((start + offset_s) / stream.time_base), stream=stream)
         for frame in container.decode(stream):
             if frame.pts is None:
                 continue
             time_s = float(frame.time) - offset_s
+            if time_s < last_s:
+                raise VideoError(path, "times_run_backwards", f"{time_s:.3f} s after {last_s:.3f} s")
+            last_s = time_s
             if end is not None and time_s >= end - HALF_MILLISECOND_S:
                 return
             if time_s < next_s:

@@ -21,6 +21,9 @@ BT709, UNSPECIFIED, BT601 = 1, 2, 5
 """Codes of the YUV matrices in ISO/IEC 23091-2, as PyAV reports them."""
 
 FULL_RANGE = 2
+SEEKABLE = ("mov", "matroska")
+"""Containers with an index that names every frame's time, so that a seek never lands after the moment asked for."""
+
 MICROSECONDS = 1_000_000
 
 
@@ -70,6 +73,15 @@ def open_video(path: str | Path) -> Iterator[tuple["InputContainer", "VideoStrea
             yield container, stream
     except (av.FFmpegError, OSError, EOFError) as error:
         raise VideoError(path, "unreadable", str(getattr(error, "strerror", None) or error)) from error
+
+
+def can_seek(container_name: str) -> bool:
+    """Whether a seek in this container is exact; the frames of the others have to be decoded from the start.
+
+    Args:
+        container_name: as ffmpeg and `VideoInfo.container` name it, for example `mov,mp4,m4a,3gp,3g2,mj2`.
+    """
+    return container_name.split(",")[0] in SEEKABLE
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -129,7 +141,7 @@ def start_s(container: "InputContainer") -> float:
 
 
 def frame_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """When every frame is shown, without decoding any.
+    """When every frame is shown; without decoding where the container knows, else the times that the decoder gives.
 
     Returns:
         times_s (T,) float64, ascending, from the container's start; is_key (T,) bool, whether decoding can start there.
@@ -138,11 +150,14 @@ def frame_table(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         VideoError: `unreadable`, `no_video_stream` or `no_frames`.
     """
     with open_video(path) as (container, stream):
-        rows = [
-            (float(packet.pts * packet.time_base), packet.is_keyframe)
-            for packet in container.demux(stream)
-            if packet.pts is not None and packet.size and not packet.is_discard
-        ]
+        if can_seek(container.format.name):
+            rows = [
+                (float(packet.pts * packet.time_base), packet.is_keyframe)
+                for packet in container.demux(stream)
+                if packet.pts is not None and packet.size and not packet.is_discard
+            ]
+        else:
+            rows = [(float(frame.time), frame.key_frame) for frame in container.decode(stream) if frame.pts is not None]
         if not rows:
             raise VideoError(path, "no_frames")
         rows.sort()
