@@ -2,8 +2,8 @@
 
 `model.safetensors` and `config.json` are the averaged generator, so that the folder itself loads as a model.
 `state.json` lists every file with its hash and is written last: a folder without one is no checkpoint.
-`checkpoints/latest` names the newest. No random state is kept because training draws no random numbers: the order of
-the data is a function of the step.
+`checkpoints/latest` names the newest; where that one is not complete any more, the newest complete one counts. No
+random state is kept because training draws no random numbers: the order of the data is a function of the step.
 """
 
 import hashlib
@@ -51,7 +51,10 @@ class Checkpoint:
         file = f"{name}.safetensors"
         data = storage.read_bytes(storage.join(self.url, file))
         if hashlib.sha256(data).hexdigest() != self.state.files[file]:
-            raise UserError(f"{self.url}/{file} was changed or damaged since it was written: remove {self.url}")
+            raise UserError(
+                f"{self.url}/{file} was changed or damaged since it was written: "
+                f"remove {self.url}, and training continues at the checkpoint before it"
+            )
         return load(data)
 
 
@@ -96,8 +99,11 @@ def latest_checkpoint(output: str) -> Checkpoint | None:
     """The newest complete checkpoint under a run's output, if there is one."""
     if not storage.exists(_latest_url(output)):
         return None
-    name = storage.read_bytes(_latest_url(output)).decode().strip()
-    return open_checkpoint(storage.join(output, "checkpoints", name))
+    named = storage.join(output, "checkpoints", storage.read_bytes(_latest_url(output)).decode().strip())
+    if storage.exists(storage.join(named, STATE_FILE)):
+        return open_checkpoint(named)
+    complete = _complete(output)
+    return open_checkpoint(complete[-1]) if complete else None
 
 
 def open_checkpoint(url: str) -> Checkpoint:
@@ -131,10 +137,14 @@ def _latest_url(output: str) -> str:
     return storage.join(output, "checkpoints", "latest")
 
 
-def _remove_old(output: str, keep: int) -> None:
+def _complete(output: str) -> list[str]:
+    """The folders of complete checkpoints, oldest first."""
     found = storage.list_files(storage.join(output, "checkpoints"), [".json"])
-    folders = sorted(name.removesuffix(f"/{STATE_FILE}") for name in found if name.endswith(f"/{STATE_FILE}"))
-    for folder in folders[:-keep]:
+    return sorted(name.removesuffix(f"/{STATE_FILE}") for name in found if name.endswith(f"/{STATE_FILE}"))
+
+
+def _remove_old(output: str, keep: int) -> None:
+    for folder in _complete(output)[:-keep]:
         storage.remove(storage.join(folder, STATE_FILE))  # first: without it the rest is no checkpoint
         for file in storage.list_files(folder):
             storage.remove(file)

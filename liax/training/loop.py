@@ -53,6 +53,8 @@ def train(config: TrainConfig, place: Place, show: Callable[[int, Numbers], None
             show(run.step, numbers)
         if due(run.step, config.checkpoint.every_steps, config.steps):
             with clock.time("checkpoint"):
+                if place.leads:
+                    records.flush()  # first: a run that continues at the checkpoint does not do these steps again
                 save_checkpoint(run.networks, run.step, run.identity, config, place)
                 if place.leads:
                     records.begin_next(run.step)

@@ -1,7 +1,8 @@
 """The numbers of every step, in files: `<output>/metrics/<first step>.jsonl`, one from each checkpoint to the next.
 
 A run that continues at a checkpoint writes the file that begins there anew, so every step stands exactly once, on one
-line. Whoever wants the numbers (MLflow, the summary, a plot) reads these files; training itself waits for none of them.
+line: files that begin later, of steps that are to be done again, are removed. Whoever wants the numbers (MLflow, the
+summary, a plot) reads these files; training itself waits for none of them.
 """
 
 import json
@@ -24,6 +25,9 @@ class Records:
 
     def __init__(self, output: str, first_step: int, every_steps: int) -> None:
         self._output, self._every_steps = output, every_steps
+        for name in written(storage.join(output, "metrics"), ".jsonl"):
+            if int(PurePosixPath(name).stem) > first_step:
+                storage.remove(name)
         self._begin(first_step)
 
     def add(self, step: int, numbers: Numbers) -> None:
@@ -37,8 +41,7 @@ class Records:
         storage.write_bytes(self._url, "".join(f"{line}\n" for line in self._lines).encode())
 
     def begin_next(self, step: int) -> None:
-        """Go on in a new file, because there is a checkpoint of this step."""
-        self.flush()
+        """Go on in a new file, because there is a checkpoint of this step; call `flush` before that is made."""
         self._begin(step)
 
     def _begin(self, step: int) -> None:

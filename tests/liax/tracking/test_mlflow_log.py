@@ -93,6 +93,7 @@ def test_a_restarted_run_rewrites_its_records(tmp_path: Path) -> None:
     for step in range(1, 6):
         records.add(step, {"l1": float(step)})
         if step in (2, 4):
+            records.flush()
             records.begin_next(step)
     records.flush()
     assert [step for step, _ in read_records(output)] == [1, 2, 3, 4, 5]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import torch
 
 from liax.errors import JobError, UserError
 from liax.model.weights import load_model
-from liax.training.checkpoint import latest_checkpoint, open_checkpoint
+from liax.training import loop
+from liax.training.checkpoint import latest_checkpoint, open_checkpoint, save_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.loop import train
 from liax.training.place import alone
+from liax.training.records import read_records
 from liax.training.run import RunRecord, check, write_run
 from tests.moving_shapes import write_shapes
 
@@ -105,6 +108,34 @@ def test_half_a_checkpoint_does_not_exist(shapes: str, tmp_path: Path) -> None:
     (folder / "state.json").unlink()
     with pytest.raises(UserError, match="no complete checkpoint"):
         open_checkpoint(str(folder))
+
+
+def test_a_damaged_checkpoint_can_be_removed(
+    shapes: str, tmp_path: Path, finished: tuple[TrainConfig, list[dict[str, float]]]
+) -> None:
+    run(configure(shapes, tmp_path, steps=5, checkpoint={"every_steps": 2, "keep": 3}))
+    for damaged in ("00000004", "00000005"):
+        shutil.rmtree(tmp_path / "checkpoints" / damaged)
+    before = latest_checkpoint(str(tmp_path))
+    assert before is not None
+    assert before.state.step == 2
+    resumed = run(configure(shapes, tmp_path, checkpoint={"every_steps": 6}))
+    assert [losses(line) for line in resumed] == [losses(line) for line in finished[1]]
+
+
+def test_a_run_that_dies_after_a_checkpoint_has_the_numbers_up_to_it(
+    shapes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save_and_die(*arguments: Any) -> None:
+        save_checkpoint(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "save_checkpoint", save_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        run(configure(shapes, tmp_path))
+    saved = latest_checkpoint(str(tmp_path))
+    assert saved is not None
+    assert [step for step, _ in read_records(str(tmp_path))] == [1, 2] == list(range(1, saved.state.step + 1))
 
 
 def test_another_runs_output_is_refused(shapes: str, tmp_path: Path) -> None:
