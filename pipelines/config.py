@@ -7,7 +7,7 @@ from pydantic import Field
 from liax.config import Config, config_id
 from liax.crop import CropConfig
 
-PIPELINE_VERSION = "1"
+PIPELINE_VERSION = "2"
 """Raised whenever the same input and configuration give other clips than before."""
 
 

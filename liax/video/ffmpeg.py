@@ -43,16 +43,40 @@ DETERMINISTIC: dict[str, str | int] = {
 }
 """Output options after which the same input gives the same bytes: no dates, no library versions in the headers."""
 
+QUESTION_LIMIT_S = 30.0
+"""How long an ffmpeg may take to say what it can do."""
+
 
 @functools.cache
 def ffmpeg_path() -> str:
-    """The ffmpeg on PATH, else the static one in the package imageio-ffmpeg."""
+    """The ffmpeg on PATH if it can encode H.264, else the static one in the package imageio-ffmpeg."""
     found = shutil.which("ffmpeg")
-    if found:
+    if found and " libx264 " in _answer(found, "-encoders"):
         return found
     import imageio_ffmpeg
 
     return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def ffmpeg_version() -> str:
+    """The version of the ffmpeg that is used, for example `7.0.2-static`. Another version gives other bytes."""
+    words = _answer(ffmpeg_path(), "-version").split()
+    return words[2] if words[:2] == ["ffmpeg", "version"] else "unknown"
+
+
+def _answer(binary: str, question: str) -> str:
+    """What an ffmpeg says about itself; nothing if it does not run."""
+    try:
+        done = subprocess.run(
+            [binary, question],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=QUESTION_LIMIT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace")
 
 
 def file_url(path: str | Path) -> str:
@@ -64,7 +88,8 @@ def h264_options(crf: int, keyframe_interval: int, preset: str = "veryfast") -> 
     """Encoder options for a clip that is read at random: closed groups of exactly `keyframe_interval` frames.
 
     No B-frames, so that frame n needs only the frames since its key frame; no key frames at scene cuts, so that the
-    key frames are where the interval says; one thread, so that the bytes do not depend on the machine.
+    key frames are where the interval says; one thread and no shortcut that only some processors have (x264's
+    `cpu-independent`), so that the bytes do not depend on the machine.
     """
     return {
         "c:v": "libx264",
@@ -76,6 +101,7 @@ def h264_options(crf: int, keyframe_interval: int, preset: str = "veryfast") -> 
         "sc_threshold": 0,
         "bf": 0,
         "threads": 1,
+        "x264-params": "cpu-independent=1",
         "colorspace": "bt709",
         "color_primaries": "bt709",
         "color_trc": "bt709",
