@@ -20,11 +20,15 @@ from typing import Any
 from liax import storage
 from liax.config import build
 from liax.errors import UserError
+from liax.video.ffmpeg import ffmpeg_version
 from pipelines.config import PIPELINE_VERSION, PreprocessConfig
 from pipelines.outcomes import Source, SourceRecord
 
 CLIP_EXTENSIONS = ("mp4", "npz")
 """What waits in `work/clips`; the third member of a sample, its json, is written when it is packed."""
+
+CLAIMED = ("pipeline_version", "input", "configuration", "ffmpeg")
+"""What must be the same for a run to be continued: else its shards would not be those of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +59,72 @@ def open_run(config: PreprocessConfig, uris: Sequence[str]) -> Run:
     """Claim the output for this run, or continue the run that it belongs to.
 
     Raises:
-        UserError: the output belongs to a run with another input or configuration, or is a folder of other files.
+        UserError: the output lies inside the input, belongs to a run with another input, configuration or ffmpeg, or
+            holds other files.
     """
-    output = config.output if storage.is_s3(config.output) else str(Path(config.output).absolute())
+    output = _absolute(config.output)
+    _check_apart(output, config.inputs)
     run = Run(output, config.content_id)
+    claim = run.file("run.json")
     mine: dict[str, Any] = {
         "pipeline_version": PIPELINE_VERSION,
         "input": hashlib.sha256("\n".join(uris).encode()).hexdigest()[:12],
         "configuration": config.content_id,
+        "ffmpeg": ffmpeg_version(),
         "settings": config.content,
     }
-    if not storage.is_s3(output) and not storage.exists(run.file("run.json")):
-        if Path(output).is_dir() and any(Path(output).iterdir()):
-            raise UserError(f"the output folder {output} holds other files: give an empty or new folder as output=")
-        storage.make_folder(output)
-    if not storage.create_bytes(run.file("run.json"), json.dumps(mine, indent=1, sort_keys=True).encode()):
-        theirs = json.loads(storage.read_bytes(run.file("run.json")))
-        other = [name for name in ("pipeline_version", "input", "configuration") if theirs.get(name) != mine[name]]
+    # Asked again after listing, because another driver may be claiming the same output for the same run.
+    if not storage.exists(claim) and _holds_files(output) and not storage.exists(claim):
+        raise _other_files(output)
+    storage.make_folder(output)
+    if not storage.create_bytes(claim, json.dumps(mine, indent=1, sort_keys=True).encode()):
+        theirs = _read_claim(run)
+        other = [name for name in CLAIMED if theirs.get(name) != mine[name]]
         if other:
             raise UserError(
                 f"{output} holds the shards of another run (other {' and '.join(other).replace('_', ' ')}): "
                 "give another output=, or remove it"
             )
     return run
+
+
+def _absolute(url: str) -> str:
+    return url.rstrip("/") if storage.is_s3(url) else str(Path(url).absolute())
+
+
+def _check_apart(output: str, inputs: Sequence[str]) -> None:
+    """Clips that lie where videos are looked for would be taken for videos when the run is continued."""
+
+    def place(url: str) -> str:
+        return _absolute(url) if storage.is_s3(url) else str(Path(url).resolve())
+
+    for given in inputs:
+        if f"{place(output)}/".startswith(f"{place(given).rstrip('/')}/"):
+            raise UserError(f"the output {output} lies inside the input {given}: give an output= beside it")
+
+
+def _holds_files(output: str) -> bool:
+    if not storage.is_s3(output):
+        return Path(output).is_dir() and any(Path(output).iterdir())
+    try:
+        return bool(storage.list_files(output))
+    except UserError:  # nothing under that prefix; what else is wrong with it, writing to it will say
+        return False
+
+
+def _read_claim(run: Run) -> dict[str, Any]:
+    """What `run.json` says. Raises UserError if it is not one of this program's."""
+    try:
+        claim = json.loads(storage.read_bytes(run.file("run.json")))
+    except ValueError:
+        raise _other_files(run.url) from None
+    if not isinstance(claim, dict) or "pipeline_version" not in claim:
+        raise _other_files(run.url)
+    return claim
+
+
+def _other_files(output: str) -> UserError:
+    return UserError(f"the output {output} holds other files: give an empty or new place as output=")
 
 
 def load_sources(run: Run) -> list[Source] | None:

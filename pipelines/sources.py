@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def list_sources(inputs: Sequence[str]) -> list[str]:
         URIs, absolute where local, sorted, each once.
 
     Raises:
-        UserError: an input does not exist, a manifest has no usable column, or there is no video at all.
+        UserError: an input does not exist, a manifest has no usable column, a file's name is not UTF-8, or there is no
+            video at all.
     """
     found: set[str] = set()
     for given in inputs:
@@ -34,12 +36,22 @@ def list_sources(inputs: Sequence[str]) -> list[str]:
             found.update(_absolute(uri) for uri in uris if uri == given or uri.lower().endswith(VIDEO_SUFFIXES))
     if not found:
         raise UserError(f"no video under {', '.join(inputs)} (looked for {', '.join(VIDEO_SUFFIXES)})")
+    for uri in found:
+        _check_name(uri)
     return sorted(found)
+
+
+def _check_name(uri: str) -> None:
+    """Tables and reports hold text, and a name in an old encoding is none."""
+    try:
+        uri.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the file name {os.fsencode(uri)!r} is not UTF-8: rename the file") from None
 
 
 def _read_manifest(url: str) -> list[str]:
     try:
-        text = storage.read_bytes(url).decode("utf-8")
+        text = storage.read_bytes(url).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"the manifest {url} is not a UTF-8 text file") from None
     if url.lower().endswith(".txt"):

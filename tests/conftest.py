@@ -1,6 +1,7 @@
 """Fixtures for all tests. Tests make their own data; what lies beside a checkout is used only where it is there."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,32 @@ def corpus() -> Path:
 def conformance() -> Path:
     """A folder of numbers that the published network gives."""
     return _beside("conformance")
+
+
+@pytest.fixture(scope="module")
+def s3_bucket() -> Iterator[str]:
+    """A bucket on an S3 server on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    from liax import storage
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        storage._s3.cache_clear()
+        storage._s3().create_bucket(Bucket="bucket")
+        yield "s3://bucket"
+    storage._s3.cache_clear()
+    server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,16 @@
 """Listing of inputs, probing, duplicates, and which run an output belongs to."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from liax import storage
 from liax.config import load_config
 from liax.errors import UserError
 from liax.video.encode import VideoWriter
+from liax.video.ffmpeg import ffmpeg_version
 from pipelines.config import LimitsConfig, PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.outcomes import KEPT, Outcome, Source, source_results
@@ -86,15 +89,54 @@ def test_a_source_with_a_clip_counts_as_kept() -> None:
 
 def test_an_output_belongs_to_one_run(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    config = load_config(PreprocessConfig, None, [f"input={tmp_path}", f"output={output}"])
+    config = load_config(PreprocessConfig, None, ["input=videos", f"output={output}"])
     first = open_run(config, ["/a.mp4"])
     moved = config.model_copy(update={"workers": 3, "input": "elsewhere"})
     assert open_run(moved, ["/a.mp4"]) == first
     with pytest.raises(UserError, match=r"another run .*input"):
         open_run(config, ["/a.mp4", "/b.mp4"])
-    other = load_config(PreprocessConfig, None, [f"input={tmp_path}", f"output={output}", "clip.crf=20"])
+    other = load_config(PreprocessConfig, None, ["input=videos", f"output={output}", "clip.crf=20"])
     with pytest.raises(UserError, match=r"another run .*configuration"):
         open_run(other, ["/a.mp4"])
-    (tmp_path / "notes.md").write_text("x")
+    claim = output / "run.json"
+    claim.write_text(claim.read_text().replace(ffmpeg_version(), "0.1"))
+    with pytest.raises(UserError, match=r"another run .*ffmpeg"):
+        open_run(config, ["/a.mp4"])
+    for foreign in ("", "[1]", "{}", '{"name": "somebody else"}'):
+        claim.write_text(foreign)
+        with pytest.raises(UserError, match="other files"):
+            open_run(config, ["/a.mp4"])
     with pytest.raises(UserError, match="other files"):
         open_run(config.model_copy(update={"output": str(tmp_path)}), ["/a.mp4"])
+
+
+def test_an_output_inside_the_input_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for given, output in (("in", "in/shards"), (".", "shards"), ("in", "in"), ("s3://b/in", "s3://b/in/shards")):
+        config = PreprocessConfig(input=["elsewhere", given], output=output)
+        with pytest.raises(UserError, match="inside the input"):
+            open_run(config, ["/a.mp4"])
+    assert list((tmp_path / "in").iterdir()) == []
+    open_run(PreprocessConfig(input="in", output="in_shards"), ["/a.mp4"])
+
+
+@pytest.mark.server
+def test_a_prefix_with_other_objects_is_refused(s3_bucket: str) -> None:
+    storage.write_bytes(f"{s3_bucket}/used/notes.md", b"x")
+    with pytest.raises(UserError, match="other files"):
+        open_run(PreprocessConfig(input="in", output=f"{s3_bucket}/used"), ["/a.mp4"])
+    config = PreprocessConfig(input="in", output=f"{s3_bucket}/new/")
+    assert open_run(config, ["/a.mp4"]) == open_run(config, ["/a.mp4"])
+
+
+def test_names_that_are_not_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"M\xfcller.mp4")).write_bytes(b"x")
+    with pytest.raises(UserError, match=r"M\\xfcller.mp4' is not UTF-8"):
+        list_sources([str(tmp_path)])
+
+
+def test_a_byte_order_mark_is_no_part_of_a_manifest(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("\ufefffile,note\na.mp4,x\n".encode())
+    (tmp_path / "list.txt").write_bytes("\ufeffa.mp4\n".encode())
+    assert list_sources([str(tmp_path / "list.csv"), str(tmp_path / "list.txt")]) == [str(tmp_path / "a.mp4")]
