@@ -11,10 +11,10 @@ class Follower(Protocol):
     """Ships what is new in `<output>/metrics` and `<output>/pictures`."""
 
     def ship(self) -> None:
-        """Ship what is new; never raises because a server is away."""
+        """Ship what is new; says a line, and never raises, if that fails."""
 
     def finish(self, status: Literal["FINISHED", "FAILED"]) -> None:
-        """Ship the rest and close the run."""
+        """Ship the rest and close the run; says a line, and never raises, if that fails."""
 
 
 class NoFollower:
@@ -36,7 +36,8 @@ def open_follower(config: TrainConfig, set_id: str) -> Follower:
     identity = config.identity(set_id)
     known = read_run(config.output)
     if config.tracking.uri == NO_TRACKING:
-        write_run(config.output, known or RunRecord(identity=identity, set_id=set_id))
+        if known is None:
+            write_run(config.output, RunRecord(identity=identity, set_id=set_id))
         return NoFollower()
     from liax.tracking.mlflow_log import MlflowFollower  # MLflow takes seconds to load
 
@@ -44,5 +45,6 @@ def open_follower(config: TrainConfig, set_id: str) -> Follower:
     run_id = known.mlflow_run_id if known is not None and known.tracking_uri == uri else None
     follower = MlflowFollower(config, uri, run_id, set_id)
     record = RunRecord(identity=identity, set_id=set_id, tracking_uri=uri, mlflow_run_id=follower.run_id)
-    write_run(config.output, record)
+    if record != known:
+        write_run(config.output, record)
     return follower

@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from liax.errors import UserError
 from liax.progress import say
 from liax.tracking.address import artifact_folder, quiet_mlflow
 from liax.training.config import TrainConfig
-from liax.training.records import read_records, written
+from liax.training.records import Numbers, read_records, written
 
 _PICTURES = "pictures"
 _LEAST_INTERVAL_S = 5.0
@@ -91,34 +91,42 @@ class MlflowFollower:
             self._picture_step = self._last_step("val/l1")
         except MlflowException as error:
             raise UserError(f"MLflow at {uri} refused the run: {first_line(error)}") from None
+        self._opened_at_step = self._step
         self._shipped_at_s, self._said = 0.0, False
 
     def ship(self) -> None:
-        from mlflow.exceptions import MlflowException
-
         if time.monotonic() - self._shipped_at_s < _LEAST_INTERVAL_S:
             return
-        try:
-            self._ship_metrics()
-            self._ship_pictures()
-        except (MlflowException, OSError) as error:
-            if not self._said:
-                say(f"MLflow does not answer ({first_line(error)}); training goes on and what it misses comes later")
+        missed = failure_of(self._ship)
+        if missed is not None and not self._said:
+            say(f"MLflow misses numbers for now ({missed}); training goes on and what is missing comes later")
             self._said = True
         self._shipped_at_s = time.monotonic()
 
     def finish(self, status: Literal["FINISHED", "FAILED"]) -> None:
-        from mlflow.exceptions import MlflowException
-
-        for _ in range(_LAST_TRIES):
-            try:
-                self._ship_metrics()
-                self._ship_pictures()
-                self._client.set_terminated(self.run_id, status)
+        missed = failure_of(lambda: self._close(status))
+        for _ in range(_LAST_TRIES - 1):
+            if missed is None:
                 return
-            except (MlflowException, OSError):
-                time.sleep(1)
-        say(f"MLflow misses steps after {self._step}; they are in {self._output}/metrics, run the same command again")
+            time.sleep(1)
+            missed = failure_of(lambda: self._close(status))
+        if missed is not None:
+            say(
+                f"MLflow misses steps after {self._step} or how the run ended ({missed}); "
+                f"everything is in {self._output}, run the same command again to complete MLflow"
+            )
+
+    def _ship(self) -> None:
+        lines = read_records(self._output, self._step)
+        # The pictures go first: their numbers tell a later run that they were shipped.
+        self._ship_pictures(lines[-1][0] if lines else self._step)
+        self._ship_metrics(lines)
+
+    def _close(self, status: str) -> None:
+        self._ship()
+        # MLflow notes the time too, which is not now for a run that ended so before and got nothing new.
+        if self._step > self._opened_at_step or self._client.get_run(self.run_id).info.status != status:
+            self._client.set_terminated(self.run_id, status)
 
     def _create(self, config: TrainConfig, uri: str, set_id: str) -> str:
         from mlflow.entities import Param
@@ -136,12 +144,12 @@ class MlflowFollower:
         """The last step that MLflow has of a metric, 0 if none."""
         return max((point.step for point in self._client.get_metric_history(self.run_id, metric)), default=0)
 
-    def _ship_metrics(self) -> None:
+    def _ship_metrics(self, lines: list[tuple[int, Numbers]]) -> None:
         from mlflow.entities import Metric
 
         waiting: list[Metric] = []
         now_ms = int(time.time() * 1000)
-        for step, numbers in read_records(self._output, self._step):
+        for step, numbers in lines:
             if len(waiting) + len(numbers) > _METRICS_IN_A_MESSAGE:
                 self._send(waiting)
                 waiting = []
@@ -153,16 +161,24 @@ class MlflowFollower:
         self._client.log_batch(self.run_id, metrics=metrics, synchronous=True)
         self._step = metrics[-1].step
 
-    def _ship_pictures(self) -> None:
+    def _ship_pictures(self, last_step: int) -> None:
         from PIL import Image
 
         for name in written(storage.join(self._output, _PICTURES), ".png"):
             step = int(PurePosixPath(name).stem)
-            # Its numbers go first: they tell a later run which pictures were shipped.
-            if self._picture_step < step <= self._step:
+            if self._picture_step < step <= last_step:
                 picture = Image.open(io.BytesIO(storage.read_bytes(name)))
                 self._client.log_image(self.run_id, picture, key=_PICTURES, step=step, synchronous=True)
                 self._picture_step = step
+
+
+def failure_of(action: Callable[[], None]) -> str | None:
+    """Do it; None if it worked, else why not, in one line. For what must not end a training."""
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  # MLflow's, its database's, HTTP's, the storage's: too many to name
+        return first_line(error)
+    return None
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

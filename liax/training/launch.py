@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from liax import ray_session, storage
-from liax.errors import LiaxError
 from liax.progress import Progress, say
 from liax.tracking.follower import Follower, open_follower
 from liax.training.board import Board, LocalBoard
 from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
+from liax.training.loop import complete_summary
 from liax.training.run import check
 
 _LOOK_EVERY_S = 0.5
@@ -29,20 +29,23 @@ def launch(config: TrainConfig) -> None:
     config = config.model_copy(update={"shards": absolute(config.shards), "output": absolute(config.output)})
     set_id = check(config)
     saved = latest_checkpoint(config.output)
-    if saved is not None and saved.state.step == config.steps:
-        say(f"{config.output} is trained already, {config.steps} steps: nothing to do")
-        return
+    trained = saved is not None and saved.state.step == config.steps
     follower = open_follower(config, set_id)
     try:
-        if config.run_on == "process":
+        if trained:
+            complete_summary(config)
+        elif config.run_on == "process":
             _train_here(config, follower)
         else:
             _train_on_ray(config, follower)
-    except (LiaxError, KeyboardInterrupt):
+    except BaseException:  # whatever ended it, Ctrl-C too: without this the run would stay "running" in MLflow for ever
         follower.finish("FAILED")
         raise
     follower.finish("FINISHED")
-    say(f"trained {config.steps} steps; checkpoints, metrics and pictures are in {config.output}")
+    if trained:
+        say(f"{config.output} is trained already, {config.steps} steps: nothing to do")
+    else:
+        say(f"trained {config.steps} steps; checkpoints, metrics and pictures are in {config.output}")
 
 
 def absolute(url: str) -> str:

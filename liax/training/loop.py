@@ -16,6 +16,7 @@ from liax.training.records import Numbers, Records, read_records
 from liax.training.run import Run, start
 from liax.training.step import gan_step, phases
 
+SUMMARY_FILE = "summary.json"
 MEAN_OF_STEPS = 10
 """The summary's first and last losses are means of so many steps, because single ones scatter."""
 
@@ -59,7 +60,7 @@ def train(config: TrainConfig, place: Place, show: Callable[[int, Numbers], None
                 if place.leads:
                     records.begin_next(run.step)
     if place.leads:
-        write_summary(config, clock)
+        write_summary(config, clock.seconds())
 
 
 def due(step: int, every_steps: int, last_step: int) -> bool:
@@ -88,7 +89,14 @@ def write_preview(run: Run, config: TrainConfig) -> Numbers:
     return numbers
 
 
-def write_summary(config: TrainConfig, clock: Clock) -> None:
+def complete_summary(config: TrainConfig) -> None:
+    """Write the summary of a finished run whose last process ended before it could; nobody knows its seconds."""
+    url = storage.join(config.output, SUMMARY_FILE)
+    if not storage.exists(url) or json.loads(storage.read_bytes(url))["steps"] != config.steps:
+        write_summary(config, {})
+
+
+def write_summary(config: TrainConfig, seconds: dict[str, float]) -> None:
     """Write `metrics.jsonl`, every step's numbers in one file, and `summary.json`: losses first and last, seconds."""
     lines = read_records(config.output)
     joined = "".join(json.dumps({"step": step, **numbers}) + "\n" for step, numbers in lines)
@@ -101,5 +109,5 @@ def write_summary(config: TrainConfig, clock: Clock) -> None:
         summary |= {f"{name}_first": sum(first) / len(first), f"{name}_last": sum(last) / len(last)}
     last_preview = next(numbers for _, numbers in reversed(lines) if "val/l1" in numbers)
     summary |= {name.replace("/", "_"): value for name, value in last_preview.items() if name.startswith("val/")}
-    summary["seconds"] = clock.seconds()
-    storage.write_bytes(storage.join(config.output, "summary.json"), json.dumps(summary, indent=1).encode())
+    summary["seconds"] = seconds
+    storage.write_bytes(storage.join(config.output, SUMMARY_FILE), json.dumps(summary, indent=1).encode())

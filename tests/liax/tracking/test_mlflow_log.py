@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from liax import storage
 from liax.errors import UserError
 from liax.tracking.address import tracking_uri
 from liax.tracking.follower import NoFollower, open_follower
@@ -55,6 +56,30 @@ def test_every_point_is_there_once_whatever_was_interrupted(config: TrainConfig)
     images = [artifact.path for artifact in client.list_artifacts(first.run_id, "images")]
     assert len([path for path in images if path.endswith(".png")]) == 1
     assert run.info.artifact_uri.startswith(Path(str(config.tracking.uri).removeprefix("sqlite:///")).parent.as_uri())
+
+
+def test_a_picture_is_shipped_before_the_numbers_that_mark_it(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config.model_copy(update={"output": f"{config.output}-pictures"})
+    follower = open_follower(config, "set")
+    assert isinstance(follower, MlflowFollower)
+    Records(config.output, 0, every_steps=1).add(1, {"l1": 1.0, "val/l1": 0.5})
+    storage.write_bytes(f"{config.output}/pictures/00000001.png", grid_png([torch.zeros(1, 3, 8, 8)]))
+    client = connect(str(config.tracking.uri))
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(client), "log_image", die)
+        with pytest.raises(KeyboardInterrupt):
+            follower.ship()
+    again = open_follower(config, "set")
+    again.finish("FINISHED")
+    images = [artifact.path for artifact in client.list_artifacts(follower.run_id, "images")]
+    assert len([path for path in images if path.endswith(".png")]) == 1
+    assert len(client.get_metric_history(follower.run_id, "val/l1")) == 1
 
 
 def test_a_server_that_is_not_there_is_refused_quickly(tmp_path: Path) -> None:
