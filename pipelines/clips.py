@@ -23,6 +23,7 @@ from pipelines.config import PIPELINE_VERSION, ClipConfig, PreprocessConfig
 from pipelines.measure import face_arrays
 from pipelines.outcomes import KEPT, Outcome, Source, SourceRecord, rejected
 from pipelines.previews import preview
+from pipelines.probing import source_file
 from pipelines.run import Run
 from pipelines.tracking import Track, tracks_from_bytes
 
@@ -60,13 +61,18 @@ class ClipMaker:
             self._reject("faces", "too_short", f"seen for {seen_s:.2f} s", number, track)
         else:
             for start_s, end_s in parts(float(track.times_s[0]), seen_s, config.clip):
-                part = track.between(start_s - self._frame_s, end_s)
-                try:
-                    self._make_clip(number, part, start_s, end_s)
-                except CropRejected as refusal:
-                    self._reject("clips", str(refusal), "no square round the face fits", number, part)
-                except VideoError as error:
-                    self._reject("clips", error.reason, error.detail, number, part)
+                self._add_part(number, track.between(start_s - self._frame_s, end_s), start_s, end_s)
+
+    def _add_part(self, number: int, part: Track, start_s: float, end_s: float) -> None:
+        if not part.times_s.size:
+            self._reject("clips", "no_face", "the face was not seen in this part", number, None, start_s)
+            return
+        try:
+            self._make_clip(number, part, start_s, end_s)
+        except CropRejected as refusal:
+            self._reject("clips", str(refusal), "no square round the face fits", number, part)
+        except VideoError as error:
+            self._reject("clips", error.reason, error.detail, number, part)
 
     def _make_clip(self, number: int, track: Track, begin_s: float, end_s: float) -> None:
         config = self._config.clip
@@ -96,7 +102,10 @@ class ClipMaker:
                 "mp4": made.read_bytes(),
                 "npz": (faces := face_arrays(track, shown_T, square, config.size_px)).to_bytes(),
             }
-            self._save_preview(key, square, start_s, len(clip_times_s), made)
+            has_audio = probe(made).has_audio
+            for extension, data in members.items():
+                storage.write_bytes(self._run.clip(key, extension), data)
+            shown = self._show_clip(key, square, start_s, len(clip_times_s), made)
         sample = SampleInfo(
             key=key,
             source_uri=self._source.uri,
@@ -116,43 +125,62 @@ class ClipMaker:
             },
             identity=None,
             split="train",
-            has_audio=info.has_audio,
+            has_audio=has_audio,
             keyframes=np.flatnonzero(clip_is_key).tolist(),
             pipeline_version=PIPELINE_VERSION,
             config_id=self._run.content_id,
         )
-        for extension, data in members.items():
-            storage.write_bytes(self._run.clip(key, extension), data)
         self.clips.append(sample)
         self.clip_bytes[key] = sum(len(data) for data in members.values()) + len(sample.to_bytes())
-        self._add("clips", KEPT, f"{square.side_px} px square, {sample.frames} frames", number, start_s, key, key)
+        self._add("clips", KEPT, f"{square.side_px} px square, {sample.frames} frames", number, start_s, key, shown)
 
-    def _save_preview(self, key: str, square: Square, start_s: float, count: int, clip: Path) -> None:
+    def _show_clip(self, key: str, square: Square, start_s: float, count: int, clip: Path) -> str | None:
         """Show the clip at a key frame of the source, which costs no decoding of the frames before it."""
         last_s = start_s + (count - 1) / self._config.clip.fps
         keys_s = self._times_s[self._is_key & (self._times_s >= start_s) & (self._times_s <= last_s)]
         moment_s = float(keys_s[len(keys_s) // 2]) if keys_s.size else start_s
-        picture, cut = frame_at(self._path, moment_s), frame_at(clip, max(0.0, moment_s - start_s - 0.02))
         box = (square.left_px, square.top_px, square.left_px + square.side_px, square.top_px + square.side_px)
-        storage.write_bytes(self._run.preview(key), preview(picture, box, cut))
+        return self._show(key, moment_s, box, (clip, max(0.0, moment_s - start_s - 0.02)))
 
-    def _reject(self, stage: str, reason: str, detail: str, number: int, track: Track) -> None:
-        start_s = float(track.times_s[0])
-        name = f"{self._source.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}"
-        picture = frame_at(self._path, start_s)
-        left, top, right, bottom = (float(edge) for edge in track.boxes_K4[0])
-        storage.write_bytes(self._run.preview(name), preview(picture, (left, top, right, bottom), None))
-        self._add(stage, reason, detail, number, start_s, None, name)
+    def _show(
+        self,
+        name: str,
+        moment_s: float,
+        box: tuple[float, float, float, float] | None,
+        cut: tuple[Path, float] | None = None,
+    ) -> str | None:
+        """Save a picture for the report; None if the source has no readable one there, which is no loss of a clip."""
+        try:
+            made = preview(frame_at(self._path, moment_s), box, frame_at(*cut) if cut else None)
+        except VideoError:
+            return None
+        storage.write_bytes(self._run.preview(name), made)
+        return name
+
+    def _reject(
+        self, stage: str, reason: str, detail: str, number: int, track: Track | None, start_s: float | None = None
+    ) -> None:
+        """Add the row of what gave no clip, and a picture if it is the source's first with this reason."""
+        if start_s is None:
+            assert track is not None
+            start_s = float(track.times_s[0])
+        shown = None
+        if not any(row.reason == reason and row.preview for row in self.outcomes):
+            box = None
+            if track is not None:
+                left, top, right, bottom = (float(edge) for edge in track.boxes_K4[0])
+                box = left, top, right, bottom
+            shown = self._show(f"{self._source.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}", start_s, box)
+        self._add(stage, reason, detail, number, start_s, None, shown)
 
     def reject_source(self, reason: str, detail: str) -> None:
         """Add the row of a source in which no face was found, with a picture of it."""
-        name = f"{self._source.id}-{reason}"
-        storage.write_bytes(self._run.preview(name), preview(frame_at(self._path, 0.0), None, None))
         row = rejected(self._source, "faces", reason, detail)
-        self.outcomes.append(row.model_copy(update={"preview": name}))
+        shown = self._show(f"{self._source.id}-{reason}", 0.0, None)
+        self.outcomes.append(row.model_copy(update={"preview": shown}))
 
     def _add(
-        self, stage: str, reason: str, detail: str, number: int, start_s: float, key: str | None, name: str
+        self, stage: str, reason: str, detail: str, number: int, start_s: float, key: str | None, shown: str | None
     ) -> None:
         self.outcomes.append(
             Outcome(
@@ -164,7 +192,7 @@ class ClipMaker:
                 track=number,
                 start_s=round(start_s, 3),
                 key=key,
-                preview=name,
+                preview=shown,
             )
         )
 
@@ -194,7 +222,7 @@ def make_clips(run: Run, config: PreprocessConfig, source: Source, tracks: list[
     Raises:
         VideoError: the source cannot be read.
     """
-    with storage.local_copy(source.uri) as path:
+    with source_file(source.uri) as path:
         maker = ClipMaker(run, config, source, path)
         for number, track in enumerate(tracks):
             maker.add_track(number, track)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from liax import storage
 from liax.errors import VideoError
 from liax.face import Face, FaceFinder
 from liax.video.decode import frames
 from liax.video.probe import probe
 from pipelines.config import FacesConfig
 from pipelines.outcomes import Source
+from pipelines.probing import source_file
 from pipelines.tracking import Track, link_faces, tracks_to_bytes
 
 
@@ -53,7 +53,7 @@ class FindFaces:
         source = Source.model_validate_json(row["source"])
         tracks, reason, detail = b"", "", ""
         try:
-            with storage.local_copy(source.uri) as path:
+            with source_file(source.uri) as path:
                 tracks = tracks_to_bytes(find_tracks(path, self._finder, self._config))
         except VideoError as error:
             reason, detail = error.reason, error.detail

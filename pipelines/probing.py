@@ -2,30 +2,53 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from liax import storage
-from liax.errors import UserError, VideoError
+from liax.errors import StorageError, UserError, VideoError
 from liax.video.probe import VideoInfo, probe
 from pipelines.config import LimitsConfig
 from pipelines.outcomes import Source
 
 
+@contextmanager
+def source_file(uri: str) -> Iterator[Path]:
+    """A source as a local file.
+
+    Raises:
+        VideoError: `missing`: there is no such file.
+        LiaxError: the storage failed or refused. That says nothing about the video, so it must not become its reason,
+            which is for good: the job fails, and continues when it is started again.
+    """
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(storage.local_copy(uri))
+        except UserError:
+            if storage.exists(uri):
+                raise
+            raise VideoError(uri, "missing", "it was listed, but is not there") from None
+        yield path
+
+
 def probe_source(uri: str, limits: LimitsConfig) -> Source:
-    """Hash and probe one source. Whatever is wrong with it becomes its `reason`."""
+    """Hash and probe one source. Whatever is wrong with it becomes its `reason`.
+
+    Raises:
+        LiaxError: the storage failed or refused.
+    """
     started = time.monotonic()
     sha256, duration_s, reason, detail = "", 0.0, "", ""
     try:
-        with storage.local_copy(uri) as path:
+        with source_file(uri) as path:
             sha256 = _sha256(path)
             info = probe(path)
             duration_s = info.duration_s
             reason, detail = _beyond(info, limits)
     except VideoError as error:
         reason, detail = error.reason, error.detail
-    except (OSError, UserError) as error:
-        reason, detail = "unreadable", str(error)
     return Source(
         uri=uri,
         sha256=sha256,
@@ -37,8 +60,11 @@ def probe_source(uri: str, limits: LimitsConfig) -> Source:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _beyond(info: VideoInfo, limits: LimitsConfig) -> tuple[str, str]:

@@ -85,7 +85,9 @@ def _from(path: str | Path, info: VideoInfo, start_s: float) -> tuple[ffmpeg.nod
     source = ffmpeg.input(file_url(path), threads=1, **INPUT_OPTIONS)
     since = f"PTS-{start_s:.6f}/TB"
     video = source[str(info.stream_index)].filter("trim", start=f"{start_s:.6f}").filter("setpts", since)
-    return video, source["a:0"].filter("atrim", start=f"{start_s:.6f}").filter("asetpts", since)
+    # Silence where the sound has ended already: ffmpeg takes a track without any sound for an error.
+    sound = source["a:0"].filter("atrim", start=f"{start_s:.6f}").filter("asetpts", since).filter("apad")
+    return video, sound
 
 
 def _crop(video: ffmpeg.nodes.Stream, info: VideoInfo, left_px: int, top_px: int, side_px: int) -> ffmpeg.nodes.Stream:

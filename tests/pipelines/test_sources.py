@@ -8,7 +8,7 @@ import pytest
 
 from liax import storage
 from liax.config import load_config
-from liax.errors import UserError
+from liax.errors import StorageError, UserError
 from liax.video.encode import VideoWriter
 from liax.video.ffmpeg import ffmpeg_version
 from pipelines.config import LimitsConfig, PreprocessConfig
@@ -58,12 +58,25 @@ def test_probing_gives_a_reason_for_everything(tmp_path: Path) -> None:
     assert probe_source(str(good), LimitsConfig()).reason == ""
     assert probe_source(str(good), LimitsConfig()).duration_s == pytest.approx(1.0)
     assert probe_source(str(text), LimitsConfig()).reason == "unreadable"
-    assert probe_source(str(tmp_path / "gone.mp4"), LimitsConfig()).reason == "unreadable"
+    assert probe_source(str(tmp_path / "gone.mp4"), LimitsConfig()).reason == "missing"
     assert probe_source(str(good), LimitsConfig(longest_side_px=50)).reason == "picture_too_large"
     assert probe_source(str(good), LimitsConfig(longest_s=0.5)).reason == "too_long"
     half = tmp_path / "half.mp4"
     half.write_bytes(good.read_bytes()[: good.stat().st_size // 3])
     assert probe_source(str(half), LimitsConfig()).reason == "no_frames"
+
+
+@pytest.mark.server
+def test_a_storage_that_fails_is_not_held_against_the_video(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.config import Config
+
+    assert probe_source(f"{s3_bucket}/gone.mp4", LimitsConfig()).reason == "missing"
+    import boto3
+
+    away = boto3.client("s3", endpoint_url="http://127.0.0.1:9", config=Config(retries={"max_attempts": 0}))
+    monkeypatch.setattr(storage, "_s3", lambda: away)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        probe_source(f"{s3_bucket}/there.mp4", LimitsConfig())
 
 
 def test_of_equal_files_the_first_by_name_is_kept() -> None:
