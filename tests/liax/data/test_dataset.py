@@ -63,6 +63,16 @@ def test_loading_in_processes_gives_the_same(shapes: str) -> None:
         assert one["driving"].equal(other["driving"])
 
 
+@pytest.mark.parametrize("loader_workers", [0, 1])
+def test_an_error_is_the_same_from_every_process(shapes: str, loader_workers: int) -> None:
+    shards = ShardSet(shapes)
+    samples = choose_samples(shards, "train", 64)
+    dataset = PairDataset(shards, samples, PairOrder([FRAMES + 1000] * len(samples), 0), 64)
+    with pytest.raises(VideoError, match=r"clip\d\.mp4: frame missing \(frame \d+\)$") as error:
+        list(batches(dataset, StepSampler(range(1), 4, 0, 1), loader_workers))
+    assert error.value.reason == "frame_missing"
+
+
 def test_clips_smaller_than_the_model_are_refused(shapes: str) -> None:
     with pytest.raises(UserError, match=r"64 px .* 128 px"):
         choose_samples(ShardSet(shapes), "train", 128)
