@@ -7,10 +7,11 @@ Shapes: T frames, N landmarks, C coordinates (x, y and possibly z), H W pixels. 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from liax.config import Config
 
@@ -18,22 +19,30 @@ from liax.config import Config
 class CropConfig(Config):
     """How the square is laid round the face."""
 
-    side_margin: float = 1.65
+    side_margin: float = Field(default=1.65, ge=1, le=10)
     """The square's side, as a multiple of the longer side of the landmarks' union."""
-    center_x: float = 0.50
+    center_x: float = Field(default=0.50, ge=0, le=1)
     """Where the union's centre lies in the square, 0 left to 1 right."""
-    center_y: float = 0.55
+    center_y: float = Field(default=0.55, ge=0, le=1)
     """Where the union's centre lies in the square, 0 top to 1 bottom."""
-    low_percentile: float = 5.0
+    low_percentile: float = Field(default=5.0, ge=0, le=100)
     """Over the clip's frames, the left and top edges of the union are this percentile of the frames' edges."""
-    high_percentile: float = 95.0
+    high_percentile: float = Field(default=95.0, ge=0, le=100)
     """The same for the right and bottom edges."""
-    least_margin: float = 1.1
+    least_margin: float = Field(default=1.1, ge=1, le=10)
     """Where the square leaves the picture it is moved, then shrunk, but not below this multiple of the union."""
-    most_cut_off: float = 0.05
+    most_cut_off: float = Field(default=0.05, ge=0, lt=1)
     """How much of the union, as a share of its longer side, may lie outside the picture (a chin below its edge)."""
     outside: Literal["reject", "pad"] = "reject"
     """What happens when even the least square leaves the picture: reject the clip, or pad and mark it so."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.least_margin > self.side_margin:
+            raise ValueError(f"least_margin {self.least_margin} is above side_margin {self.side_margin}")
+        if self.low_percentile > self.high_percentile:
+            raise ValueError(f"low_percentile {self.low_percentile} is above high_percentile {self.high_percentile}")
+        return self
 
 
 class CropRejected(Exception):  # noqa: N818 - an outcome with a reason, not a fault

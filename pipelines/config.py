@@ -1,8 +1,8 @@
 """What a preprocessing run can be told."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from liax.config import Config, config_id
 from liax.crop import CropConfig
@@ -23,34 +23,43 @@ class LimitsConfig(Config):
 class FacesConfig(Config):
     """How faces are found and followed."""
 
-    rate_fps: float = Field(default=10.0, gt=0)
+    rate_fps: float = Field(default=10.0, gt=0, le=1000)
     """Pictures a second in which faces are looked for; between them positions are interpolated. Heads move little in
     a tenth of a second, and a face search costs as much as decoding ten frames."""
-    longest_side_px: int | None = 1920
+    longest_side_px: int | None = Field(default=1920, ge=64)
     """Larger pictures are shrunk to this before the search; null keeps them."""
-    most_faces: int = Field(default=8, ge=1)
+    most_faces: int = Field(default=8, ge=1, le=1000)
     """How many faces to look for in a picture."""
     least_confidence: float = Field(default=0.3, ge=0, le=1)
     """Of the detection and of the landmarks."""
-    least_face_px: float = Field(default=80.0, ge=0)
+    least_face_px: float = Field(default=80.0, ge=2)
     """A track is rejected when the longer side of its landmarks' box, in the median, is smaller than this. A face 64 px
     wide is about 80 px high."""
     least_overlap: float = Field(default=0.3, gt=0, le=1)
     """A face continues a track if their boxes overlap at least so much (intersection over union)."""
     largest_zoom: float = Field(default=1.5, gt=1)
     """A face does not continue a track if its size changed by more than this factor from one picture to the next."""
-    longest_gap_s: float = Field(default=0.5, ge=0)
+    longest_gap_s: float = Field(default=0.5, gt=0)
     """A track in which the face is not seen for longer than this ends; a new one begins when it is seen again."""
     weights: str | None = None
     """Path or URL of the face landmarker's bundle; null looks in the cache and then where it is published."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rate_fps * self.longest_gap_s < 1 - 1e-9:
+            raise ValueError(
+                f"at rate_fps {self.rate_fps} pictures are further apart than longest_gap_s {self.longest_gap_s}, "
+                "so every track would end at its first picture"
+            )
+        return self
 
 
 class ClipConfig(Config):
     """What a clip is."""
 
-    size_px: int = Field(default=512, ge=16, multiple_of=2)
+    size_px: int = Field(default=512, ge=16, le=8192, multiple_of=2)
     """Width and height."""
-    fps: int = Field(default=25, gt=0)
+    fps: int = Field(default=25, gt=0, le=1000)
     """Constant frame rate."""
     least_s: float = Field(default=1.0, gt=0)
     """Shorter tracks are rejected."""
@@ -65,6 +74,14 @@ class ClipConfig(Config):
     time_limit_s: float = Field(default=600.0, gt=0)
     """A clip that takes longer to make than this is given up."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.longest_s < self.least_s:
+            raise ValueError(f"longest_s {self.longest_s} is below least_s {self.least_s}")
+        if self.longest_s * self.fps < 2:
+            raise ValueError(f"a clip of longest_s {self.longest_s} has less than two frames at fps {self.fps}")
+        return self
+
 
 class SplitConfig(Config):
     """Which sources are held back. A source stands for the people in it: its clips are never divided."""
@@ -73,6 +90,12 @@ class SplitConfig(Config):
     """Share of the sources for validation."""
     test_fraction: float = Field(default=0.05, ge=0, lt=1)
     """Share of the sources for testing."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ValueError("val_fraction and test_fraction together leave nothing to train on")
+        return self
 
 
 class ShardConfig(Config):
@@ -96,7 +119,8 @@ class PreprocessConfig(Config):
     split: SplitConfig = SplitConfig()
     shards: ShardConfig = ShardConfig()
     workers: int | None = Field(default=None, ge=1)
-    """Cores to use; null takes all of the cluster's."""
+    """How many videos are searched for faces at once, and the cores of a Ray that the job starts for itself; null
+    takes all cores there are."""
 
     @property
     def inputs(self) -> list[str]:

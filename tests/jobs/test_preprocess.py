@@ -23,7 +23,7 @@ def video(tmp_path: Path) -> Path:
         (["input={videos}", "output={out}", "clip.sise_px=64"], "did you mean 'size_px'"),
         (["input={videos}", "output={out}", "clip.size_px=65"], "clip.size_px"),
         (["input={videos}/missing", "output={out}"], "no such file or folder"),
-        (["input={videos}", "output={videos}"], "holds other files"),
+        (["input={videos}", "output={videos}"], "lies inside the input"),
     ],
 )
 def test_wrong_usage(
