@@ -73,7 +73,7 @@ def reasons(outcomes: Sequence[Outcome]) -> dict[str, int]:
 
 
 def source_results(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """One word for each source URI: `kept` if it gave a clip, else the reason of its largest loss (its first row)."""
+    """One word for each source URI: `kept` if it gave a clip, else the reason in its first row."""
     results: dict[str, str] = {}
     for outcome in outcomes:
         if outcome.reason == KEPT or outcome.source_uri not in results:

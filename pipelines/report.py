@@ -43,7 +43,8 @@ def write_report(run: Run, summary: Summary, outcomes: Sequence[Outcome], clips:
         _sheet("Rejected", shown[1], pictures, len(lost)),
         _table(outcomes),
     ]
-    page = f"<!doctype html><meta charset=utf-8><title>Preprocessing</title><style>{STYLE}</style>{''.join(sections)}"
+    head = f"<meta charset=utf-8><title>Preprocessing</title><style>{STYLE}</style>"
+    page = f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(sections)}</body></html>"
     storage.write_bytes(run.file("report.html"), page.encode())
 
 

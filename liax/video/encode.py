@@ -29,8 +29,8 @@ class VideoWriter:
         path: the file to write; its folder is made.
         width_px, height_px: size of every picture; even, as yuv420p needs.
         fps: constant frame rate.
-        audio_from: a video whose first sound track is kept, encoded as AAC; a file without sound gives a silent video.
-        audio_span: (start_s, end_s) of the sound to keep; None keeps all. The sound never outlasts the pictures.
+        audio_from: a video whose first sound track is kept, encoded as AAC; it never outlasts the pictures. A file
+            without sound gives a silent video.
         crf: quality, 0 (lossless) to 51.
         keyframe_interval: frames from one key frame to the next.
 
@@ -46,7 +46,6 @@ class VideoWriter:
         height_px: int,
         fps: float | Fraction,
         audio_from: str | Path | None = None,
-        audio_span: tuple[float, float] | None = None,
         crf: int = 18,
         keyframe_interval: int = 48,
     ) -> None:
@@ -69,9 +68,8 @@ class VideoWriter:
         ]
         sound: dict[str, str | int | None] = {}
         if audio_from is not None and probe(audio_from).has_audio:
-            span = {"ss": audio_span[0], "t": audio_span[1] - audio_span[0]} if audio_span else {}
             # Endless silence after the sound, cut at the last picture: the sound neither outlasts nor shortens it.
-            streams.append(ffmpeg.input(file_url(audio_from), **INPUT_OPTIONS, **span)["a:0"].filter("apad"))
+            streams.append(ffmpeg.input(file_url(audio_from), **INPUT_OPTIONS)["a:0"].filter("apad"))
             sound = {"c:a": "aac", "b:a": "128k", "shortest": None, "shortest_buf_duration": 1}
         options = (
             h264_options(crf, keyframe_interval) | sound | DETERMINISTIC | {"movflags": "+faststart", "format": "mp4"}

@@ -44,7 +44,6 @@ class VideoInfo:
     fps: Fraction
     frames_estimate: int
     duration_s: float
-    rotation_deg: int
     stream_index: int
     square_pixels: bool
     has_audio: bool
@@ -108,7 +107,6 @@ def probe(path: str | Path) -> VideoInfo:
             fps=Fraction(fps),
             frames_estimate=stream.frames or round(duration_s * fps),
             duration_s=duration_s,
-            rotation_deg=int(first.rotation),
             stream_index=stream.index,
             square_pixels=(stream.sample_aspect_ratio or 1) == 1,
             has_audio=bool(container.streams.audio),

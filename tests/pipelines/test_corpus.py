@@ -41,5 +41,8 @@ def test_verdicts(corpus: Path, finder: FaceFinder, tmp_path: Path, name: str, c
     if reason is not None:
         assert record.outcomes[0].reason == reason
     for clip in record.clips:
-        assert clip.crop.side_px / max(clip.crop.source_width_px, clip.crop.source_height_px) <= 1
+        crop = clip.crop
+        assert 0 < crop.side_px <= min(crop.source_width_px, crop.source_height_px)
+        assert 0 <= crop.left_px <= crop.source_width_px - crop.side_px
+        assert 0 <= crop.top_px <= crop.source_height_px - crop.side_px
         assert Path(Run(str(tmp_path), "0" * 12).clip(clip.key, "mp4")).stat().st_size > 1000
