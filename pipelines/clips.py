@@ -53,26 +53,27 @@ class ClipMaker:
     def add_track(self, number: int, track: Track) -> None:
         """Make a track's clips. Each of its parts, or the whole track, adds at least one outcome."""
         config = self._config
-        seen_s = float(track.times_s[-1] - track.times_s[0]) + self._frame_s
+        first_s = float(track.times_s[0])
+        seen_s = float(track.times_s[-1]) - first_s + self._frame_s
         if track.face_px < config.faces.least_face_px:
             detail = f"{track.face_px:.0f} px; the least is {config.faces.least_face_px:.0f}"
-            self._reject("faces", "face_too_small", detail, number, track)
+            self._reject("faces", "face_too_small", detail, number, first_s, track)
         elif seen_s < config.clip.least_s:
-            self._reject("faces", "too_short", f"seen for {seen_s:.2f} s", number, track)
+            self._reject("faces", "too_short", f"seen for {seen_s:.2f} s", number, first_s, track)
         else:
-            for start_s, end_s in parts(float(track.times_s[0]), seen_s, config.clip):
+            for start_s, end_s in parts(first_s, seen_s, config.clip):
                 self._add_part(number, track.between(start_s - self._frame_s, end_s), start_s, end_s)
 
     def _add_part(self, number: int, part: Track, start_s: float, end_s: float) -> None:
         if not part.times_s.size:
-            self._reject("clips", "no_face", "the face was not seen in this part", number, None, start_s)
+            self._reject("clips", "no_face", "the face was not seen in this part", number, start_s, part)
             return
         try:
             self._make_clip(number, part, start_s, end_s)
         except CropRejected as refusal:
-            self._reject("clips", str(refusal), "no square round the face fits", number, part)
+            self._reject("clips", str(refusal), "no square round the face fits", number, start_s, part)
         except VideoError as error:
-            self._reject("clips", error.reason, error.detail, number, part)
+            self._reject("clips", error.reason, error.detail, number, start_s, part)
 
     def _make_clip(self, number: int, track: Track, begin_s: float, end_s: float) -> None:
         config = self._config.clip
@@ -157,20 +158,13 @@ class ClipMaker:
         storage.write_bytes(self._run.preview(name), made)
         return name
 
-    def _reject(
-        self, stage: str, reason: str, detail: str, number: int, track: Track | None, start_s: float | None = None
-    ) -> None:
+    def _reject(self, stage: str, reason: str, detail: str, number: int, start_s: float, part: Track) -> None:
         """Add the row of what gave no clip, and a picture if it is the source's first with this reason."""
-        if start_s is None:
-            assert track is not None
-            start_s = float(track.times_s[0])
         shown = None
-        if not any(row.reason == reason and row.preview for row in self.outcomes):
-            box = None
-            if track is not None:
-                left, top, right, bottom = (float(edge) for edge in track.boxes_K4[0])
-                box = left, top, right, bottom
-            shown = self._show(f"{self._source.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}", start_s, box)
+        if part.times_s.size and not any(row.reason == reason and row.preview for row in self.outcomes):
+            name = f"{self._source.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}"
+            left, top, right, bottom = (float(edge) for edge in part.boxes_K4[0])
+            shown = self._show(name, float(part.times_s[0]), (left, top, right, bottom))
         self._add(stage, reason, detail, number, start_s, None, shown)
 
     def reject_source(self, reason: str, detail: str) -> None:
