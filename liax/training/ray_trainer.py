@@ -1,22 +1,30 @@
 """Training on the workers of Ray Train, which it starts again from the latest checkpoint when one dies."""
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from liax import storage
-from liax.errors import JobError, LiaxError, UserError
+from liax.errors import JobError, LiaxError, StorageError, UserError
 from liax.training.board import Board, BoardState, LocalBoard
 from liax.training.config import TrainConfig
 from liax.training.records import Numbers
 
 
 class RayBoard:
-    """A board that lives in a small actor, so that the workers of any node reach it."""
+    """A board that lives in a small actor, so that the workers of any node reach it.
+
+    If the actor is lost, with its node, training goes on without: the board stays as it was last read.
+    """
 
     def __init__(self) -> None:
         import ray
 
         self._actor: Any = ray.remote(num_cpus=0)(LocalBoard).remote()
+        self._last = BoardState()
 
     def show(self, step: int, numbers: Numbers) -> None:
         self._actor.show.remote(step, numbers)
@@ -24,13 +32,15 @@ class RayBoard:
     def fail(self, failure: str) -> None:
         import ray
 
-        ray.get(self._actor.fail.remote(failure))
+        with suppress(ray.exceptions.RayActorError):
+            ray.get(self._actor.fail.remote(failure))
 
     def read(self) -> BoardState:
         import ray
 
-        state: BoardState = ray.get(self._actor.read.remote())
-        return state
+        with suppress(ray.exceptions.RayActorError):
+            self._last = ray.get(self._actor.read.remote())
+        return self._last
 
 
 def require_resources(config: TrainConfig) -> None:
@@ -54,6 +64,7 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
 
     Raises:
         JobError: the run cannot go on, or its workers died more than `max_failures` times.
+        KeyboardInterrupt: Ctrl-C.
     """
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -74,12 +85,26 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
         ),
     )
     try:
-        trainer.fit()
+        with _own_interrupts():
+            trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
     failure = board.read().failure
     if failure is not None:
         raise JobError(failure)
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Turn Ray Train's answer to Ctrl-C, an exit that counts as success, into Python's, and take its handler away."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        if threading.current_thread() is threading.main_thread():  # Ray sets its handler there alone, and so may we
+            signal.signal(signal.SIGINT, before)
 
 
 def _work(parameters: dict[str, Any]) -> None:
@@ -98,6 +123,8 @@ def _work(parameters: dict[str, Any]) -> None:
     device = torch.device("cpu" if config.device == "cpu" else f"cuda:{context.get_local_rank()}")
     try:
         train(config, Place(context.get_world_rank(), context.get_world_size(), device), board.show)
+    except StorageError:
+        raise  # Ray starts the workers again: it may have passed
     except LiaxError as error:
         board.fail(str(error))
         raise

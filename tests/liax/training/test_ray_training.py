@@ -3,7 +3,10 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,15 @@ import psutil
 import pytest
 
 from liax import ray_session
+from liax.config import to_yaml
 from liax.errors import JobError, UserError
+from liax.tracking.mlflow_log import connect
 from liax.training.config import TrainConfig
 from liax.training.loop import train
 from liax.training.place import alone
 from liax.training.ray_trainer import RayBoard, require_resources, train_on_ray
+from liax.training.run import read_run
+from tests.conftest import ROOT
 from tests.moving_shapes import write_shapes
 
 STEPS = 6
@@ -77,16 +84,53 @@ def test_an_error_that_would_repeat_is_told_once(ray: None, shapes: str, tmp_pat
         train_on_ray(configure(shapes, tmp_path, optimizer=wild), RayBoard())
 
 
+@pytest.mark.slow
+def test_ctrl_c_stops_the_run_and_says_so(shapes: str, tmp_path: Path) -> None:
+    plain = {"workers": 1, "engine": "plain", "zero_stage": None, "batch": 2, "steps": 100_000}
+    config = configure(shapes, tmp_path / "out", **plain, tracking={"uri": f"sqlite:///{tmp_path}/mlflow.db"})
+    (tmp_path / "train.yaml").write_text(to_yaml(config))
+    command = [sys.executable, "-m", "jobs.train", "--config", str(tmp_path / "train.yaml")]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            wait_for(tmp_path / "out" / "checkpoints" / "latest")
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=120)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130, said
+    record = read_run(config.output)
+    assert record is not None
+    assert connect(str(record.tracking_uri)).get_run(record.mlflow_run_id).info.status == "FAILED"
+
+
+def test_a_lost_board_keeps_what_was_read(ray: None) -> None:
+    from ray import kill
+
+    board = RayBoard()
+    board.show(3, {"l1": 0.5})
+    assert board.read().step == 3
+    kill(board._actor)
+    board.fail("nobody hears this")
+    assert (board.read().step, board.read().failure) == (3, None)
+
+
 def test_too_few_processors_are_refused(ray: None, shapes: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="needs 4 CPUs"):
         require_resources(configure(shapes, tmp_path, workers=4))
 
 
+def wait_for(file: Path) -> None:
+    """Return when there is such a file."""
+    for _ in range(6000):
+        if file.exists():
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"no {file} within five minutes")
+
+
 def kill_one_worker(checkpoint: Path, killed: list[int]) -> None:
     """Once there is a checkpoint, kill -9 one of this test's own training workers."""
-    stop = threading.Event()
-    while not checkpoint.exists():
-        stop.wait(0.05)
+    wait_for(checkpoint)
     for process in psutil.Process().children(recursive=True):
         if "RayTrainWorker" in " ".join(process.cmdline()):
             os.kill(process.pid, signal.SIGKILL)
