@@ -5,6 +5,7 @@ completion record of its own, written last, so a run that died anywhere is conti
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -38,6 +39,9 @@ neither stage can take every core and starve the other. The two take about equal
 
 MOST_BLOCKS = 4096
 """Rows are handed out in at most this many blocks: one a source for small runs, so that the work spreads evenly."""
+
+OWN_ERROR = re.compile(r"(?!ray\.)[\w.]+(Error|Exception)\b.*: ")
+"""How the last line of a traceback begins."""
 
 
 def open_preprocessing(config: PreprocessConfig) -> tuple[Run, list[str]]:
@@ -156,8 +160,14 @@ def _iterate(dataset: "Dataset", label: str) -> Iterator[dict[str, Any]]:
     try:
         yield from dataset.iter_rows()
     except ray.exceptions.RayError as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise JobError(f"{label} failed: {lines[-1].strip() if lines else type(error).__name__}") from error
+        raise JobError(f"{label} failed: {_cause(str(error)) or type(error).__name__}") from error
+
+
+def _cause(text: str) -> str:
+    """The line of Ray's report that names the stage's own error: Ray writes its own errors and advice round it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if OWN_ERROR.match(line)]
+    return named[-1] if named else "".join(lines[-1:])
 
 
 def _cluster_cores() -> int:
