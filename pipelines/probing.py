@@ -63,6 +63,8 @@ def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        raise VideoError(path, "unreadable", "no permission to read the file") from None
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
 
