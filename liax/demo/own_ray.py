@@ -46,7 +46,7 @@ def own_ray(log: Path) -> Iterator["JobSubmissionClient"]:
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray").setLevel(logging.WARNING)
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what it leaves out of an upload
     for name in (
         "dashboard_sdk",
         "job.sdk",
