@@ -21,7 +21,7 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
     """
     # Before the import: Ray reads these when it is loaded.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    # What will be Ray's default; it says so at every start where this is not set.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Seconds: a busy machine needs longer than Ray's own half minute.
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
@@ -38,9 +38,11 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
             # "local" and not the default, which would join any Ray that happens to run on the machine.
             ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
     except ConnectionError as error:
-        raise UserError(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"no Ray at RAY_ADDRESS={address}: {reason}; start it, or unset RAY_ADDRESS") from None
     except Exception as error:  # Ray raises a bare one when a node starts too slowly
-        raise JobError(f"Ray did not start: {(str(error) or type(error).__name__).splitlines()[0]}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise JobError(f"Ray did not start: {reason} Try again when the machine is less busy.") from error
     try:
         yield
     finally:
