@@ -1,16 +1,19 @@
-"""Which square of a portrait or of a driving video the model sees: the crop rule of `liax.crop`, or the middle.
+"""Which squares of a picture or a video the model sees: the crop rule of `liax.crop` round chosen faces, or the middle.
 
-Legend: T frames, N landmarks.
+Legend: H W pixels, C colours.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from liax.crop import CropConfig, Square, crop_square, extents, robust_union
+from liax.crop import CropConfig, Square, crop_square, robust_union
 from liax.errors import UserError
-from liax.face import Face, FaceFinder, overlap
+from liax.face import Box, Face, FaceFinder, overlap
 from liax.pictures import Picture
 from liax.progress import Progress
 from liax.video.decode import frames
@@ -19,12 +22,53 @@ from liax.video.probe import VideoInfo
 LONGEST_SIDE_PX = 1920
 """Larger driving videos are shrunk while they are read, as in preprocessing: no model size needs more."""
 SEARCH_RATE_FPS = 5.0
-"""Pictures a second in which the driving face is looked for; the square is one for the whole video."""
+"""Pictures a second in which a video's faces are looked for; the square is one for the whole video."""
 LEAST_SEEN = 0.25
-"""Share of those pictures in which the face must be found, else the video is not one of a face. Our choice: a few
-sightings among many are mistakes of the finder, or somebody who passes by."""
+"""Share of those pictures in which a face must be found to count. Our choice: a few sightings among many are mistakes
+of the finder, or somebody who passes by."""
 # A user's own picture is used as far as it goes; training clips that leave the frame would be rejected.
 CROP = CropConfig(outside="pad")
+CHOICES = "largest, leftmost, all, or a number counted from the left (1 is the leftmost)"
+
+Pose = tuple[float, NDArray[np.float32]]
+"""A time in seconds, and yaw, pitch, roll of the head then, in degrees."""
+
+
+def check_choice(choice: str | None, crop: bool, paste_back: bool) -> None:
+    """Refuse a choice of faces that cannot be followed, before anything is read.
+
+    Args:
+        choice: None, or one of `CHOICES`.
+        crop: whether faces are looked for at all.
+        paste_back: whether results are put back, so that there may be several.
+    """
+    if choice is None:
+        return
+    if choice not in ("largest", "leftmost", "all") and not (choice.isdecimal() and int(choice) > 0):
+        raise UserError(f"unknown face '{choice}': use {CHOICES}")
+    if not crop:
+        raise UserError(f"face '{choice}' cannot be chosen with --no-crop, which takes the middle: give one of the two")
+    if choice == "all" and not paste_back:
+        raise UserError("face 'all' gives several results for one picture: add --paste-back, or choose one face")
+
+
+def choose_faces(faces: Sequence[Face], choice: str | None, name: str) -> list[Face]:
+    """The faces that the user means, from the left to the right.
+
+    Args:
+        faces: all faces of one picture, in any order.
+        choice: one of `CHOICES`; None is enough where there is only one face.
+        name: of the picture, for the text of errors.
+
+    Raises:
+        UserError: there is no face, there are several and no choice, or the chosen one is not there.
+    """
+    return [faces[place] for place in _chosen([face.box_px for face in faces], choice, name)]
+
+
+def optional_finder(crop: bool) -> AbstractContextManager[FaceFinder | None]:
+    """A finder of faces, closed when the block ends, or None where the middle is taken."""
+    return FaceFinder() if crop else nullcontext()
 
 
 def middle_square(width_px: int, height_px: int) -> Square:
@@ -33,47 +77,114 @@ def middle_square(width_px: int, height_px: int) -> Square:
     return Square((width_px - side_px) // 2, (height_px - side_px) // 2, side_px)
 
 
-def portrait_square(picture_HWC: Picture, name: str, finder: FaceFinder) -> Square:
-    """The square round a portrait's largest face. Raises UserError when there is no face; `name` is for its text."""
-    faces = finder.find(picture_HWC)
-    if not faces:
-        raise UserError(f"no face in {name}: choose another picture, or use --no-crop if it is framed already")
+def face_square(face: Face, picture_HWC: Picture) -> Square:
+    """The square round one face of a picture."""
     height_px, width_px = picture_HWC.shape[:2]
-    return crop_square(extents(faces[0].landmarks_N3[None])[0], width_px, height_px, CROP)
+    return crop_square(np.array(face.box_px), width_px, height_px, CROP)
 
 
-def driving_square(path: Path, info: VideoInfo, finder: FaceFinder) -> tuple[Square, int, int]:
-    """The one square round the face that drives, over the whole video.
+def portrait_squares(picture_HWC: Picture, name: str, finder: FaceFinder, choice: str | None = None) -> list[Square]:
+    """The squares round the chosen faces of a picture, from the left to the right; raises as `choose_faces`."""
+    return [face_square(face, picture_HWC) for face in choose_faces(finder.find(picture_HWC), choice, name)]
+
+
+def portrait_square(picture_HWC: Picture, name: str, finder: FaceFinder) -> Square:
+    """The square round a picture's largest face."""
+    return portrait_squares(picture_HWC, name, finder, "largest")[0]
+
+
+def video_squares(
+    path: Path,
+    info: VideoInfo,
+    finder: FaceFinder,
+    choice: str | None = None,
+    longest_side_px: int | None = LONGEST_SIDE_PX,
+) -> tuple[list[Square], int, int, list[Pose]]:
+    """The squares round the chosen faces of a video, one for each face over the whole video.
+
+    Of every picture only the faces' boxes and poses are kept, some 100 bytes each.
+
+    Args:
+        path, info: the video, and `probe(path)`.
+        finder: looks at SEARCH_RATE_FPS pictures a second.
+        choice: see `choose_faces`; a face counts when it was seen in LEAST_SEEN of the pictures.
+        longest_side_px: how large the pictures are read, see `liax.video.decode.frames`.
 
     Returns:
-        The square, and width and height of the pictures that it counts in (at most LONGEST_SIDE_PX).
+        The squares from the left to the right, width and height of the pictures that they count in, and the head
+        poses of the first of those faces.
 
     Raises:
-        UserError: the video shows no face, or hardly ever.
+        UserError: as `choose_faces`, and when the only face is hardly ever seen.
         VideoError: the video cannot be read.
     """
-    landmarks, searched, width_px, height_px = [], 0, 0, 0
-    last: Face | None = None
-    total = round(info.duration_s * SEARCH_RATE_FPS) or None
-    with Progress(total, "find the face", "picture") as progress:
-        for _, picture_HWC in frames(path, rate_fps=SEARCH_RATE_FPS, longest_side_px=LONGEST_SIDE_PX):
+    tracks: list[_Track] = []
+    searched, width_px, height_px = 0, info.width_px, info.height_px
+    with Progress(round(info.duration_s * SEARCH_RATE_FPS) or None, "find the face", "picture") as progress:
+        for time_s, picture_HWC in frames(path, rate_fps=SEARCH_RATE_FPS, longest_side_px=longest_side_px):
             height_px, width_px = picture_HWC.shape[:2]
-            face = _same_face(finder.find(picture_HWC), last)
-            if face is not None:
-                landmarks.append(face.landmarks_N3)
-                last = face
+            _continue(tracks, finder.find(picture_HWC), time_s)
             searched += 1
             progress.advance()
-    if not landmarks or len(landmarks) < LEAST_SEEN * searched:
-        seen = f"a face in only {len(landmarks)} of {searched} pictures of" if landmarks else "no face in"
-        raise UserError(f"{seen} {path}: choose another video, or use --no-crop if it is framed already")
-    union_4 = robust_union(extents(np.stack(landmarks)), CROP)
-    return crop_square(union_4, width_px, height_px, CROP), width_px, height_px
+    most = max((len(track.boxes) for track in tracks), default=0)
+    if 0 < most < LEAST_SEEN * searched:
+        raise UserError(
+            f"a face in only {most} of {searched} pictures of {path}: "
+            "choose another video, or use --no-crop if it is framed already"
+        )
+    tracks = [track for track in tracks if len(track.boxes) >= LEAST_SEEN * searched]
+    usual = [tuple(np.median(track.boxes, axis=0)) for track in tracks]
+    chosen = [tracks[place] for place in _chosen(usual, choice, str(path))]
+    unions = [robust_union(np.array(track.boxes), CROP) for track in chosen]
+    return [crop_square(union_4, width_px, height_px, CROP) for union_4 in unions], width_px, height_px, chosen[0].poses
 
 
-def _same_face(faces: Sequence[Face], last: Face | None) -> Face | None:
-    """The face that continues the last one: the one that overlaps it most; at first the largest."""
-    if last is None:
-        return faces[0] if faces else None
-    nearest = max(faces, key=lambda face: overlap(face.box_px, last.box_px), default=None)
-    return nearest if nearest is not None and overlap(nearest.box_px, last.box_px) > 0 else None
+@dataclass(slots=True)
+class _Track:
+    """One face through a video: where it was in each picture in which it was seen."""
+
+    boxes: list[Box] = field(default_factory=list)
+    poses: list[Pose] = field(default_factory=list)
+
+    def add(self, face: Face, time_s: float) -> None:
+        self.boxes.append(face.box_px)
+        self.poses.append((time_s, face.head_pose_deg))
+
+
+def _continue(tracks: list[_Track], faces: Sequence[Face], time_s: float) -> None:
+    """Add each face to the track whose last box it overlaps most, each track taking one; others start new tracks."""
+    pairs = [(overlap(face.box_px, track.boxes[-1]), face, track) for face in faces for track in tracks]
+    left, free = list(faces), list(tracks)
+    for shared, face, track in sorted(pairs, key=lambda pair: -pair[0]):
+        if shared > 0 and any(face is other for other in left) and any(track is other for other in free):
+            track.add(face, time_s)
+            left = [other for other in left if other is not face]
+            free = [other for other in free if other is not track]
+    for face in left:
+        tracks.append(_Track())
+        tracks[-1].add(face, time_s)
+
+
+def _chosen(boxes: Sequence[Box], choice: str | None, name: str) -> list[int]:
+    """Places of the chosen faces in `boxes`, from the left to the right."""
+    if not boxes:
+        raise UserError(f"no face in {name}: choose another file, or use --no-crop if it is framed already")
+    from_left = sorted(range(len(boxes)), key=lambda place: boxes[place][0] + boxes[place][2])
+    if choice is None and len(boxes) > 1:
+        raise UserError(f"{len(boxes)} faces in {name}: choose with --face {CHOICES}")
+    if choice in (None, "all"):
+        return from_left
+    if choice == "largest":
+        return [max(from_left, key=lambda place: _side_px(boxes[place]))]
+    if choice == "leftmost":
+        return from_left[:1]
+    check_choice(choice, crop=True, paste_back=True)
+    number = int(str(choice))
+    if number > len(boxes):
+        there = "one face" if len(boxes) == 1 else f"{len(boxes)} faces"
+        raise UserError(f"no face number {number} in {name}, which shows {there}: choose with --face {CHOICES}")
+    return [from_left[number - 1]]
+
+
+def _side_px(box: Box) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
