@@ -1,0 +1,3 @@
+"""Motions in, pictures out."""
+from typing import Literal
+Mode = Literal["relative", "absolute"]
