@@ -21,7 +21,8 @@ from liax.video.decode import frames
 from liax.video.probe import probe
 
 Item = TypeVar("Item")
-USUAL_FPS = Fraction(25)
+USUAL_FPS, MOST_FPS = Fraction(25), Fraction(240)
+"""The rate where a file does not say one, or names its clock's (1000, 90000) because its frames come irregularly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,6 @@ class Driving:
 
     footage: Footage
     size_px: int
-
-    @property
-    def path(self) -> Path:
-        return self.footage.path
 
     @property
     def square(self) -> Square:
@@ -120,7 +117,8 @@ def open_footage(
             squares, poses = [middle_square(width_px, height_px)], []
     except VideoError as error:
         raise _refused(path, error) from None
-    fps, count = info.fps or USUAL_FPS, info.frames_estimate or None
+    fps = info.fps if 0 < info.fps <= MOST_FPS else USUAL_FPS
+    count = round(info.duration_s * fps) or info.frames_estimate or None
     return Footage(path, squares, width_px, height_px, longest_side_px, fps, count, poses)
 
 

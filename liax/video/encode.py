@@ -13,8 +13,9 @@ import ffmpeg
 import numpy as np
 
 from liax.errors import VideoError
-from liax.video.ffmpeg import DETERMINISTIC, INPUT_OPTIONS, ffmpeg_path, file_url, h264_options, last_line
-from liax.video.probe import probe
+from liax.storage import make_folder
+from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, last_line
+from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
 
 CLOSING_LIMIT_S = 120.0
 """How long ffmpeg may take to finish the file after the last picture."""
@@ -23,19 +24,21 @@ CLOSING_LIMIT_S = 120.0
 class VideoWriter:
     """Writes pictures to an mp4 (H.264, yuv420p, index in front), with the sound of another file if wanted.
 
-    A context manager. The file appears under its name when the block ends without an error; else nothing is left.
+    A context manager. The file is written as the pictures come, and appears under its name when the block ends without
+    an error, or by Ctrl-C: then it holds the pictures so far. After another error nothing is left.
 
     Args:
         path: the file to write; its folder is made.
         width_px, height_px: size of every picture; even, as yuv420p needs.
         fps: constant frame rate.
-        audio_from: a video whose first sound track is kept, encoded as AAC; it never outlasts the pictures. A file
-            without sound gives a silent video.
+        audio_from: a file whose first sound track is kept, encoded as AAC, in step with pictures that are written by
+            that file's clock; it never outlasts the pictures. A file without sound gives a silent video.
         crf: quality, 0 (lossless) to 51.
         keyframe_interval: frames from one key frame to the next.
 
     Raises:
         ValueError: odd or empty size, wrong picture.
+        UserError: the folder cannot be made.
         VideoError: ffmpeg failed; the text has its last line.
     """
 
@@ -54,7 +57,7 @@ class VideoWriter:
         self.path = Path(path)
         self.frames = 0
         self._shape = (height_px, width_px, 3)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(str(self.path.parent))
         self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial.mp4")
         pictures = ffmpeg.input(
             "pipe:0",
@@ -67,20 +70,24 @@ class VideoWriter:
             pictures.video.filter("scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd")
         ]
         sound: dict[str, str | int | None] = {}
-        if audio_from is not None and probe(audio_from).has_audio:
-            # Endless silence after the sound, cut at the last picture: the sound neither outlasts nor shortens it.
-            streams.append(ffmpeg.input(file_url(audio_from), **INPUT_OPTIONS)["a:0"].filter("apad"))
+        if audio_from is not None and (start := sound_start_s(audio_from)) is not None:
+            streams.append(sound_of(audio_from, start))
+            # Cut at the last picture: the sound, followed by endless silence, neither outlasts nor shortens it.
             sound = {"c:a": "aac", "b:a": "128k", "shortest": None, "shortest_buf_duration": 1}
         options = (
             h264_options(crf, keyframe_interval) | sound | DETERMINISTIC | {"movflags": "+faststart", "format": "mp4"}
         )
         output = ffmpeg.output(*streams, file_url(self._partial), **options)
-        self._args = output.global_args("-v", "error", "-y").compile(cmd=ffmpeg_path())
+        self._args = output.global_args("-v", "error", "-y", *KEEP_CLOCK).compile(cmd=ffmpeg_path())
 
     def __enter__(self) -> Self:
         self._messages = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
-            self._args, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
+            self._args,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._messages,
+            start_new_session=True,  # a terminal sends Ctrl-C to its whole session: ffmpeg has to outlive it
         )
         return self
 
@@ -101,7 +108,7 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if kind is None or (issubclass(kind, KeyboardInterrupt) and self.frames > 0):
                 self._finish()
         finally:
             self._process.kill()
@@ -115,8 +122,13 @@ class VideoWriter:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+        interrupt: KeyboardInterrupt | None = None
         try:
-            code = self._process.wait(CLOSING_LIMIT_S)
+            try:
+                code = self._process.wait(CLOSING_LIMIT_S)
+            except KeyboardInterrupt as asked:
+                interrupt = asked  # nearly done: it waits until the file is whole; a second one does not
+                code = self._process.wait(CLOSING_LIMIT_S)
         except subprocess.TimeoutExpired:
             raise VideoError(self.path, "ffmpeg_timeout", "it did not finish the file") from None
         if self.frames == 0:
@@ -124,6 +136,8 @@ class VideoWriter:
         if code != 0:
             raise self._failure()
         self._partial.replace(self.path)
+        if interrupt is not None:
+            raise interrupt
 
     def _failure(self) -> VideoError:
         self._process.wait(CLOSING_LIMIT_S)
