@@ -1,8 +1,9 @@
-"""Pictures at the edges of the model: from any picture file to uint8 RGB, and between that and the model's range.
+"""Pictures at the edges of the model: uint8 RGB from and to picture files, and between that and the model's range.
 
 Legend: B batch, C colours, H W pixels.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from liax import storage
 from liax.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Picture = NDArray[np.uint8]
+
+WRITTEN: dict[str, tuple[str, dict[str, int]]] = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 95}),
+}
+"""Endings of the files that are written, Pillow's name of their format, and its options."""
 
 
 def load_picture(path: str | Path) -> Picture:
@@ -36,6 +46,33 @@ def load_picture(path: str | Path) -> Picture:
             return np.array(_to_rgb(upright), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path} is not a readable picture; give a JPEG, PNG or WebP file") from None
+
+
+def save_picture(picture_HWC: Picture, path: str | Path) -> None:
+    """Write uint8 H×W×3 RGB as a picture file, as a whole or not at all; its folder is made.
+
+    Args:
+        path: its ending, one of `WRITTEN`, decides the format.
+
+    Raises:
+        UserError: another ending, or the file cannot be written.
+    """
+    path = Path(path)
+    check_picture_name(path)
+    storage.make_folder(str(path.parent))
+    file_format, options = WRITTEN[path.suffix.lower()]
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(picture_HWC).save(buffer, file_format, **options)
+        storage.write_bytes(str(path), buffer.getvalue())
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot write {path}: {error}; choose another name or a .png") from None
+
+
+def check_picture_name(path: str | Path) -> None:
+    """Raise UserError unless a picture can be written under this name."""
+    if Path(path).suffix.lower() not in WRITTEN:
+        raise UserError(f"{path} cannot be written: give a name that ends in {', '.join(WRITTEN)}")
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
