@@ -4,6 +4,7 @@ Legend: B batch, C colours, H W pixels.
 """
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def load_picture(path: str | Path) -> Picture:
     if not Path(path).is_file():
         raise UserError(f"no such file: {path}")
     try:
-        with Image.open(path) as opened:
+        # Pillow warns of damaged metadata and of large pictures, which it reads all the same.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened)
             return np.array(_to_rgb(upright), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from liax.errors import UserError
-from liax.pictures import from_model, load_picture, to_model
+from liax.pictures import from_model, load_picture, save_picture, to_model
 
 RED = (200, 30, 10)
 
@@ -31,6 +32,7 @@ def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     ("LA", (100, 255), (100, 100, 100)),
     ("I;16", 257 * 100, (100, 100, 100)),
     ("1", 1, (255, 255, 255)),
+    ("P", 0, (0, 0, 0)),
 ])  # fmt: skip
 def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str, fill: object, expected: tuple[int, ...]) -> None:
     Image.new(mode, (6, 4), fill).save(tmp_path / "p.png")  # type: ignore[arg-type]
@@ -38,6 +40,47 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path: Path, mode: str, fill: obje
     assert loaded.dtype == np.uint8
     assert loaded.shape == (4, 6, 3)
     assert tuple(loaded[0, 0]) == expected
+
+
+@pytest.mark.parametrize("name", ["cmyk.jpg", "cmyk.tif", "palette.gif", "transparent.png", "rgb16.png"])
+def test_rarer_files_become_rgb_too(tmp_path: Path, name: str) -> None:
+    picture, path = Image.new("RGB", (8, 6), RED), tmp_path / name
+    if name.startswith("cmyk"):
+        picture.convert("CMYK").save(path)
+    elif name == "transparent.png":
+        palette = picture.convert("P", palette=Image.Palette.ADAPTIVE)
+        palette.save(path, transparency=palette.getpixel((0, 0)))
+    elif name == "rgb16.png":
+        cv2.imwrite(str(path), np.full((6, 8, 3), RED[::-1], np.uint16) * 257)
+    else:
+        picture.save(path)
+    expected = (255, 255, 255) if name == "transparent.png" else RED
+    assert np.abs(load_picture(path).astype(int) - expected).max() <= 2
+
+
+def test_every_rotation_is_undone(tmp_path: Path) -> None:
+    upright = np.random.default_rng(0).integers(0, 255, (6, 10, 3), np.uint8)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.swapaxes(0, 1),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(upright, -1),
+    }
+    for orientation, turned in stored.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.ascontiguousarray(turned)).save(tmp_path / "p.png", exif=exif)
+        assert np.array_equal(load_picture(tmp_path / "p.png"), upright), orientation
+
+
+def test_damaged_metadata_do_not_matter(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    Image.new("RGB", (8, 6), RED).save(tmp_path / "p.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert tuple(load_picture(tmp_path / "p.png")[0, 0]) == RED
+    assert not recwarn.list
 
 
 def test_brightness_does_not_depend_on_the_picture(tmp_path: Path) -> None:
@@ -61,6 +104,28 @@ def test_a_cut_off_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="not a readable picture"):
         load_picture(tmp_path / "p.png")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "JPEG", "webp"])
+def test_what_is_saved_is_loaded(tmp_path: Path, ending: str) -> None:
+    picture = np.full((40, 30, 3), RED, np.uint8)
+    picture[20:] = 90
+    path = tmp_path / "made" / f"p.{ending}"
+    save_picture(picture, path)
+    with Image.open(path) as opened:
+        assert opened.format == {"png": "PNG", "webp": "WEBP"}.get(ending, "JPEG")
+    assert np.abs(load_picture(path).astype(int) - picture).mean() <= (0 if ending == "png" else 2)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_what_cannot_be_saved_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    for name in ("p.gif", "p", "p.mp4"):
+        with pytest.raises(UserError, match=r"ends in \.png, \.jpg, \.jpeg, \.webp"):
+            save_picture(picture, tmp_path / name)
+    with pytest.raises(UserError, match=r"cannot write .*wide\.webp"):
+        save_picture(np.zeros((1, 20_000, 3), np.uint8), tmp_path / "wide.webp")  # WebP ends at 16383
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_model_range_and_back() -> None:
