@@ -3,21 +3,24 @@
 Legend: M directions, S side in pixels, C colours, H W pixels.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from liax.inference.animation import Animation
-from liax.inference.controls import Controls, Direction
+from liax.inference.controls import Controls, Direction, Settings
+from liax.inference.driving import open_driving
+from liax.inference.edit_video import SMOOTH_S, edit_video
+from liax.inference.framing import check_choice, optional_finder
+from liax.inference.loading import load
+from liax.inference.motion import Motion, check_name
+from liax.inference.motion_source import FromFile, FromVideo, encode_motion, measured
+from liax.inference.portraits import open_portraits
 from liax.inference.renderer import Renderer
-from liax.inference.transfer import Mode
-from liax.pictures import Picture
-
-if TYPE_CHECKING:
-    from liax.inference.motion import Motion
-
-Settings = Mapping[Direction, float]
-"""Directions, by name or index, and how far to go along each, in the dictionary's own units."""
+from liax.inference.sweep import FRAMES, check_frames, rows_of, write_sweep
+from liax.inference.transfer import Mode, StartFrame, check_mode, edited, moved, write_transfer
+from liax.pictures import Picture, check_picture_name, save_picture
+from liax.video.sound import check_sound
 
 
 class Animator:
@@ -28,7 +31,7 @@ class Animator:
         controls: the names of the model's directions; None for a model whose directions have no names.
 
     Options that several methods have:
-        controls: see `Settings`; several at once add up.
+        controls: see `liax.inference.controls.Settings`; several at once add up.
         crop: frame the face as in training; else the middle square of picture and video is taken.
         face: which of several faces in the source: `largest`, `leftmost`, `1`, `2`, … from the left, or `all`, which
             needs paste_back. Without it there must be one face only.
@@ -54,7 +57,7 @@ class Animator:
             dtype: `auto`, `float32`, `bfloat16` or `float16`.
             tracking_uri: MLflow's address for a registered model.
         """
-        raise NotImplementedError
+        return cls(*load(source, device, dtype, tracking_uri))
 
     def animate(
         self,
@@ -64,7 +67,7 @@ class Animator:
         *,
         controls: Settings | None = None,
         mode: Mode = "relative",
-        start_frame: int | Literal["auto"] = 0,
+        start_frame: StartFrame = 0,
         crop: bool = True,
         face: str | None = None,
         paste_back: bool = False,
@@ -86,28 +89,69 @@ class Animator:
             audio: `driving` keeps that video's sound; else the sound of this file, or none.
             side_by_side_out: also write portrait | driving | result here.
         """
+        check_mode(mode, start_frame, crop)
+        check_choice(face, crop, paste_back)
+        delta_M, sound = self.controls.delta(controls), _sound(audio, driving)
+        with optional_finder(crop) as finder:
+            portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
+            motion = FromVideo(self.renderer, open_driving(driving, self.size_px, finder))
+        return write_transfer(
+            self.renderer,
+            portraits,
+            motion,
+            out,
+            mode=mode,
+            delta_M=delta_M,
+            start_frame=start_frame,
+            audio=sound,
+            side_by_side_out=side_by_side_out,
+        )
 
     def render(
         self,
         source: str | Path,
-        motion: "Motion | str | Path",
+        motion: Motion | str | Path,
         out: str | Path,
         *,
         controls: Settings | None = None,
         mode: Mode = "relative",
-        start_frame: int | Literal["auto"] = 0,
+        start_frame: StartFrame = 0,
         crop: bool = True,
         face: str | None = None,
         paste_back: bool = False,
         audio: str | Path | None = None,
     ) -> Animation:
         """As `animate`, with a motion that `encode_motion` has made (or its file), which has no pictures and sound."""
+        check_mode(mode, start_frame, crop)
+        check_choice(face, crop, paste_back)
+        delta_M, sound = self.controls.delta(controls), _sound(audio, None)
+        known = FromFile(self.renderer, motion if isinstance(motion, Motion) else Motion.load(motion))
+        with optional_finder(crop) as finder:
+            portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
+        return write_transfer(
+            self.renderer,
+            portraits,
+            known,
+            out,
+            mode=mode,
+            delta_M=delta_M,
+            start_frame=start_frame,
+            audio=sound,
+        )
 
-    def encode_motion(self, driving: str | Path, out: str | Path | None = None, *, crop: bool = True) -> "Motion":
+    def encode_motion(self, driving: str | Path, out: str | Path | None = None, *, crop: bool = True) -> Motion:
         """A driving video's motion, which `render` gives to any portrait; written to `out` (.motion) if that is given.
 
         It holds some 160 bytes a frame, and fits this model only.
         """
+        if out is not None:
+            check_name(out)
+        with optional_finder(crop) as finder:
+            video = open_driving(driving, self.size_px, finder)
+        motion = encode_motion(self.renderer, video)
+        if out is not None:
+            motion.save(out)
+        return motion
 
     def edit(
         self,
@@ -128,6 +172,16 @@ class Animator:
         Returns:
             uint8 H×W×3 RGB: S×S, or as large as the source with paste_back.
         """
+        check_choice(face, crop, paste_back)
+        if out is not None:
+            check_picture_name(out)
+        delta_M = self.controls.delta(controls)
+        with optional_finder(crop) as finder:
+            portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back)
+        whole_HWC = portraits.compose([next(edited(self.renderer, one, [delta_M])) for one in portraits.pictures])
+        if out is not None:
+            save_picture(whole_HWC, out)
+        return whole_HWC
 
     def edit_video(
         self,
@@ -136,7 +190,7 @@ class Animator:
         controls: Settings,
         *,
         from_first: bool = False,
-        smooth_s: float = 0.04,
+        smooth_s: float = SMOOTH_S,
         crop: bool = True,
         face: str | None = None,
         paste_back: bool = False,
@@ -151,6 +205,18 @@ class Animator:
             smooth_s: standard deviation in seconds of the smoothing of the codes over time, 0 for none.
             audio: `source` keeps the video's sound; else the sound of this file, or none.
         """
+        return edit_video(
+            self.renderer,
+            self.controls.delta(controls),
+            video,
+            out,
+            from_first=from_first,
+            smooth_s=smooth_s,
+            crop=crop,
+            face=face,
+            paste_back=paste_back,
+            audio=audio,
+        )
 
     def sweep(
         self,
@@ -159,12 +225,12 @@ class Animator:
         *,
         direction: Direction | Literal["all"] = "all",
         span: tuple[float, float] | None = None,
-        frames: int = 48,
+        frames: int = FRAMES,
         still_out: str | Path | None = None,
         crop: bool = True,
         face: str | None = None,
     ) -> Animation:
-        """Write a video that can be looped, in which the portrait goes along one direction and back; see `sweep`.
+        """Write a video that can be looped, in which the portrait goes along one direction and back.
 
         Args:
             source: picture file with a face.
@@ -174,6 +240,14 @@ class Animator:
             frames: length of the loop, 2 or more.
             still_out: also write a grid of pictures (.png), one row a direction.
         """
+        check_choice(face, crop, paste_back=False)
+        check_frames(frames)
+        if still_out is not None:
+            check_picture_name(still_out)
+        rows = rows_of(self.controls, direction, span)
+        with optional_finder(crop) as finder:
+            (portrait_SSC,) = open_portraits(source, self.size_px, finder, face).pictures
+        return write_sweep(self.renderer, portrait_SSC, rows, out, frames=frames, still_out=still_out)
 
     def frames(
         self,
@@ -192,3 +266,18 @@ class Animator:
         Yields:
             One uint8 S×S×C RGB picture for each driving picture.
         """
+        check_mode(mode)
+        delta_M = self.controls.delta(controls)
+        steps = measured(self.renderer, driving)
+        for _, (result_SSC,) in moved(self.renderer, [portrait_SSC], steps, mode, delta_M):
+            yield result_SSC
+
+
+def _sound(audio: str | Path | None, driving: str | Path | None) -> Path | None:
+    """The file whose sound is meant. Raises UserError for one that has none."""
+    if audio is None:
+        return None
+    if audio == "driving" and driving is not None:
+        return Path(driving)  # may be silent
+    check_sound(audio)
+    return Path(audio)

@@ -5,6 +5,7 @@ Legend: M directions.
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from liax.progress import say
 
 Direction = str | int
 """A direction's name, or its index (a whole number, also as text)."""
+
+Settings = Mapping[str, float] | Mapping[int, float] | Mapping[Direction, float]
+"""How far to go along each direction, in the dictionary's own units."""
 
 USUAL_SPAN = (-0.5, 0.5)
 """How far a direction without a published range is shown. Our choice: the widest symmetric range of the release."""
@@ -72,7 +76,7 @@ class Controls:
         """The directions that a name or index means. Raises UserError for one that there is not."""
         if isinstance(direction, str) and direction in self.named:
             return self.named[direction].indices
-        if isinstance(direction, str) and not direction.strip().lstrip("+-").isdecimal():
+        if isinstance(direction, str) and not re.fullmatch(r"[+-]?[0-9]{1,9}", direction):
             raise UserError(f"no direction is called '{direction}': {self._known(direction)}")
         index = int(direction)
         if not 0 <= index < self.directions:
@@ -94,7 +98,7 @@ class Controls:
         """The name of one direction alone, if it has one."""
         return next((name for name, named in self.named.items() if named.indices == (index,)), None)
 
-    def delta(self, settings: Mapping[Direction, float] | None) -> NDArray[np.float32]:
+    def delta(self, settings: Settings | None) -> NDArray[np.float32]:
         """The sum of all settings: δ_M. Says so where it leaves the published range.
 
         Raises:

@@ -1,0 +1,155 @@
+"""Along one direction and back, or along all of them in a mosaic: what a model's directions do to one portrait.
+
+Legend: M directions, K steps, S side in pixels, C colours, H W pixels.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liax.errors import UserError
+from liax.inference.animation import Animation
+from liax.inference.controls import Controls, Direction
+from liax.inference.renderer import Renderer
+from liax.inference.transfer import edited
+from liax.pictures import Picture, save_picture
+from liax.progress import Progress
+from liax.video.encode import VideoWriter
+
+FPS = Fraction(24)
+FRAMES = 48
+"""Two seconds there and back."""
+MOST_FRAMES = 480
+STILLS = 5
+"""Columns of the still grid, from one end of the span to the other."""
+TILE_PX, LABEL_PX = 160, 20
+"""Size of a picture in mosaic and grid, and of the line of text above it; even, as a video needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One direction: what it is called, one step along it, and from how far to how far."""
+
+    label: str
+    unit_M: NDArray[np.float32]
+    span: tuple[float, float]
+
+
+def rows_of(controls: Controls, direction: Direction, span: tuple[float, float] | None) -> list[Row]:
+    """What is swept. Raises UserError for a direction that there is not, or a span without length."""
+    if span is not None and not (all(map(math.isfinite, span)) and span[0] != span[1]):
+        raise UserError(f"a sweep from {span[0]} to {span[1]} cannot be: give two different finite numbers")
+    wanted = range(controls.directions) if direction == "all" else [direction]
+    return [Row(_label(controls, one), controls.unit(one), span or controls.span(one)) for one in wanted]
+
+
+def check_frames(frames: int) -> None:
+    """Raise UserError for a length that a loop cannot have."""
+    if not 2 <= frames <= MOST_FRAMES:
+        raise UserError(f"a loop of {frames} frames cannot be: give 2 to {MOST_FRAMES}")
+
+
+def write_sweep(
+    renderer: Renderer,
+    portrait_SSC: Picture,
+    rows: Sequence[Row],
+    out: str | Path,
+    *,
+    frames: int = FRAMES,
+    still_out: str | Path | None = None,
+) -> Animation:
+    """Write a video whose end goes on at its beginning, and a grid of stills if wanted.
+
+    One row fills the video; several become a mosaic of labelled tiles. The way back shows the pictures of the way
+    there, which are kept: at most frames/2 + 1 of the video's.
+
+    Args:
+        portrait_SSC: uint8, framed.
+        out: the .mp4.
+        frames: length of the loop.
+        still_out: the grid's file, one row a direction.
+    """
+    steps_K = loop_steps(frames)
+    with Progress(len(rows) * (len(steps_K) + STILLS * (still_out is not None)), "sweep", "picture") as progress:
+        if len(rows) == 1:
+            there = list(_along(renderer, portrait_SSC, rows[0], steps_K, progress))
+        else:
+            there = _mosaic(renderer, portrait_SSC, rows, steps_K, progress)
+        grid_HWC = _grid(renderer, portrait_SSC, rows, progress) if still_out is not None else None
+    height_px, width_px = there[0].shape[:2]
+    with VideoWriter(out, width_px, height_px, FPS) as writer:
+        for frame in range(frames):
+            writer.write(there[min(frame, frames - frame)])
+        if grid_HWC is not None and still_out is not None:
+            save_picture(grid_HWC, still_out)
+    return Animation(writer.frames, FPS, width_px, height_px)
+
+
+def loop_steps(frames: int) -> list[float]:
+    """The distinct steps of a loop of so many frames, as shares 0…1 of the span, slow at both ends.
+
+    Frame k shows step min(k, frames − k), so that the last frame is next to the first as any two others are.
+    """
+    return [(1 - math.cos(2 * math.pi * frame / frames)) / 2 for frame in range(frames // 2 + 1)]
+
+
+def _along(
+    renderer: Renderer, portrait_SSC: Picture, row: Row, shares: Sequence[float], progress: Progress
+) -> Iterator[Picture]:
+    low, high = row.span
+    deltas = [np.float32(low + share * (high - low)) * row.unit_M for share in shares]
+    for picture_SSC in edited(renderer, portrait_SSC, deltas):
+        progress.advance()
+        yield picture_SSC
+
+
+def _mosaic(
+    renderer: Renderer, portrait_SSC: Picture, rows: Sequence[Row], steps_K: Sequence[float], progress: Progress
+) -> list[Picture]:
+    """All rows at once, at each step: tiles in the order of the rows, somewhat wider than high."""
+    columns = math.ceil(math.sqrt(len(rows) * 1.6))
+    height_px = (TILE_PX + LABEL_PX) * math.ceil(len(rows) / columns)
+    mosaic_KHWC = np.zeros((len(steps_K), height_px, TILE_PX * columns, 3), np.uint8)
+    for place, row in enumerate(rows):
+        down, across = divmod(place, columns)
+        top, left = down * (TILE_PX + LABEL_PX), across * TILE_PX
+        for step, picture_SSC in enumerate(_along(renderer, portrait_SSC, row, steps_K, progress)):
+            tile_HWC = _tile(picture_SSC, row.label)
+            mosaic_KHWC[step, top : top + tile_HWC.shape[0], left : left + TILE_PX] = tile_HWC
+    return list(mosaic_KHWC)
+
+
+def _grid(renderer: Renderer, portrait_SSC: Picture, rows: Sequence[Row], progress: Progress) -> Picture:
+    """STILLS pictures of each row next to each other, each with its value."""
+    lines = []
+    for row in rows:
+        shares = np.linspace(0, 1, STILLS)
+        values = row.span[0] + shares * (row.span[1] - row.span[0])
+        pictures = _along(renderer, portrait_SSC, row, [float(share) for share in shares], progress)
+        tiles = [_tile(picture, f"{row.label} {value:+.2f}") for picture, value in zip(pictures, values, strict=True)]
+        lines.append(np.concatenate(tiles, axis=1))
+    return np.concatenate(lines)
+
+
+def _tile(picture_SSC: Picture, label: str) -> Picture:
+    """A picture with a line of white text on black above it."""
+    text_HWC = np.zeros((LABEL_PX, TILE_PX, 3), np.uint8)
+    cv2.putText(text_HWC, label, (4, LABEL_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    shrinks = picture_SSC.shape[0] > TILE_PX
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    small = cv2.resize(picture_SSC, (TILE_PX, TILE_PX), interpolation=interpolation)
+    return np.concatenate([text_HWC, small.astype(np.uint8)])
+
+
+def _label(controls: Controls, direction: Direction) -> str:
+    """A name, or an index with the name that it has alone."""
+    if isinstance(direction, str) and direction in controls.named:
+        return direction
+    (index,) = controls.indices(direction)
+    return " ".join(filter(None, (str(index), controls.name(index))))

@@ -1,0 +1,76 @@
+"""What a user may call a model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from liax.errors import UserError
+from liax.inference.animator import Animator
+from liax.inference.loading import load
+from liax.model.config import ModelConfig, preset
+from liax.model.network import LiaX
+from liax.model.official import to_official
+from liax.model.weights import save_model
+from liax.pictures import from_model, to_model
+from tests.liax.model import drawn
+
+
+def official(folder: Path, directions: int) -> LiaX:
+    """A small network of the released form, saved as `lia-x.pt`."""
+    model = drawn.fill(LiaX(ModelConfig(size_px=512, width=5 / 64, blocks=1, directions=directions))).eval()
+    torch.save(to_official(model), folder / "lia-x.pt")
+    return model
+
+
+def test_a_released_file_gives_the_networks_own_pictures_and_its_names(tmp_path: Path) -> None:
+    model = official(tmp_path, 40)
+    animator = Animator(*load(tmp_path / "lia-x.pt", "cpu"))
+    assert (animator.size_px, animator.controls.directions) == (512, 40)
+    assert animator.controls.indices("yaw") == (37, 39)
+    (picture,) = from_model(drawn.pictures("loading", 1, 512))
+    (result,) = animator.frames(picture, [picture], controls={"pitch": 0.3, 31: 0.1})
+    with torch.inference_mode():
+        z, features = model.encode(to_model([picture]))
+        a = model.motion_coefficients(z)
+        a[:, 28] += 0.3
+        a[:, 31] += 0.1
+        (expected,) = from_model(model.decode(model.navigate(z, a), features))
+    assert np.abs(result.astype(int) - expected).max() <= 1
+
+
+def test_names_are_the_released_dictionarys_only(tmp_path: Path) -> None:
+    official(tmp_path, 20)
+    save_model(LiaX(preset("tiny")), tmp_path / "own")
+    for source in (tmp_path / "lia-x.pt", tmp_path / "own"):
+        _, controls = load(source, "cpu")
+        assert controls.directions == 20
+        assert not controls.named
+
+
+def test_a_model_on_s3_loads(s3_bucket: str, tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), f"{s3_bucket}/own")
+    assert load(f"{s3_bucket}/own/", "cpu")[0].size_px == 64
+    with pytest.raises(UserError, match="no model in s3://bucket/nothing"):
+        load(f"{s3_bucket}/nothing", "cpu")
+    with pytest.raises(UserError, match=r"no such object: s3://bucket/lia-x\.pt"):
+        load(f"{s3_bucket}/lia-x.pt", "cpu")
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("nothing", r"no model in .*nothing: give a folder"),
+    ("me.png", r"no model in .*me\.png: give a folder"),
+    ("absent.pt", "no such file: .*absent.pt"),
+    ("folder.pt", "no such file: .*folder.pt"),
+])  # fmt: skip
+def test_what_is_no_model_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "me.png").touch()
+    (tmp_path / "folder.pt").mkdir()
+    with pytest.raises(UserError, match=text):
+        load(tmp_path / name, "cpu")
+
+
+def test_a_wrong_device_is_refused_before_the_file_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no device tpu"):
+        load(tmp_path / "absent.pt", "tpu")
