@@ -1,11 +1,12 @@
 """The registered model as plain MLflow loads it: `mlflow.pyfunc.load_model("models:/NAME@ALIAS").predict(row)`.
 
 MLflow runs this file's code; no object is unpickled. A row has `source` (a picture file's bytes), `driving` (a video
-file's bytes) and, if wanted, `options` with any of `mode` ("relative" or "absolute") and `crop` (bool). The answer is
-one mp4 file's bytes a row.
+file's bytes) and, if wanted, `options` with any of `OPTIONS`, which are those of
+`liax.inference.animator.Animator.animate`. The answer is one mp4 file's bytes a row.
 """
 
 import tempfile
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,24 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 if TYPE_CHECKING:
     from liax.inference.animator import Animator
 
-OPTIONS = ("mode", "crop")
+
+def _settings(value: Any) -> dict[str, float]:
+    return {str(name): float(amount) for name, amount in dict(value).items()}
+
+
+def _start_frame(value: Any) -> int | str:
+    return "auto" if value == "auto" else int(value)
+
+
+OPTIONS: dict[str, Callable[[Any], Any]] = {
+    "mode": str,
+    "crop": bool,
+    "face": str,
+    "paste_back": bool,
+    "controls": _settings,
+    "start_frame": _start_frame,
+}
+"""Names of the options, and what makes of a value in JSON or in a data frame what the animator takes."""
 
 
 class AnimatorModel(PythonModel):
@@ -43,15 +61,12 @@ class AnimatorModel(PythonModel):
 
     def _animate(self, row: dict[str, Any]) -> bytes:
         given = row.get("options")
-        unknown = [name for name in given if name not in OPTIONS] if isinstance(given, dict) else []
+        if not isinstance(given, dict):  # absent options come as None or, from a column with gaps, as NaN
+            given = {}
+        unknown = [name for name in given if name not in OPTIONS]
         if unknown:
             raise ValueError(f"unknown option '{unknown[0]}'; known: {', '.join(OPTIONS)}")
-        # Absent options come as None or, from a column with gaps, as NaN.
-        options = (
-            {name: given[name] for name in OPTIONS if given.get(name) is not None} if isinstance(given, dict) else {}
-        )
-        if "crop" in options:
-            options["crop"] = bool(options["crop"])
+        options = {name: OPTIONS[name](value) for name, value in given.items() if value is not None}
         with tempfile.TemporaryDirectory(prefix="liax-") as folder:
             source, driving, out = Path(folder, "source"), Path(folder, "driving"), Path(folder, "out.mp4")
             source.write_bytes(row["source"])
