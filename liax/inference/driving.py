@@ -19,6 +19,7 @@ from liax.inference.framing import LONGEST_SIDE_PX, Pose, middle_square, video_s
 from liax.pictures import Picture
 from liax.video.decode import frames
 from liax.video.probe import probe
+from liax.video.sound import sound_start_s
 
 Item = TypeVar("Item")
 USUAL_FPS, MOST_FPS = Fraction(25), Fraction(240)
@@ -144,10 +145,9 @@ def _refused(path: Path, error: VideoError) -> UserError:
     wanted = "give a video that shows a face, for example an .mp4"
     if path.stat().st_size == 0:
         return UserError(f"{path} is an empty file: {wanted}")
-    if error.reason == "no_video_stream":
-        return UserError(f"{path} has sound but no pictures: {wanted}")
-    if error.reason == "no_frames":
-        return UserError(f"{path} is a video without a single picture: {wanted}")
+    if error.reason in ("no_video_stream", "no_frames"):
+        sound = "sound but " if sound_start_s(path) is not None else ""
+        return UserError(f"{path} has {sound}no pictures: {wanted}")
     if _is_picture(path):
         return UserError(f"{path} is a picture, not a video: {wanted}")
     return UserError(f"{error}; {wanted}")

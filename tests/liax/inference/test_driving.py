@@ -3,10 +3,12 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from liax.errors import UserError
 from liax.face import FaceFinder
@@ -14,6 +16,9 @@ from liax.inference.driving import constant_rate, open_driving
 from liax.synthetic.videos import write_video
 from liax.video.decode import frame_at
 from liax.video.encode import VideoWriter
+from liax.video.ffmpeg import ffmpeg_path, run
+from liax.video.probe import probe
+from tests.click_and_flash import write_click_and_flash
 
 
 @given(st.integers(1, 60), st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(12)]))
@@ -68,14 +73,57 @@ def test_a_face_that_hardly_shows_does_not_drive(tmp_path: Path) -> None:
         open_driving(tmp_path / "v.mp4", 64, finder)
 
 
-@pytest.mark.parametrize(
-    ("kind", "text"), [("no_face", "no face in"), ("text", "unreadable"), ("absent", "no such file")]
-)
-def test_what_cannot_drive_is_refused(tmp_path: Path, kind: str, text: str) -> None:
-    path = tmp_path / "v.mp4"
-    if kind == "no_face":
-        write_video(path, "no_face", seconds=0.4, size_px=96)
-    elif kind == "text":
-        path.write_text("not a video")
-    with FaceFinder() as finder, pytest.raises(UserError, match=text):
-        open_driving(path, 64, finder)
+@pytest.mark.parametrize(("name", "text"), [
+    ("absent.mp4", "no such file"),
+    ("empty.mp4", "is an empty file"),
+    ("text.mp4", "unreadable"),
+    ("cut_off.mp4", "unreadable"),
+    ("no_length.mp4", "has no pictures"),
+    ("no_length.mkv", "has no pictures|unreadable"),
+    ("sound.m4a", "has sound but no pictures"),
+    ("sound.mp3", "unreadable"),
+    ("picture.jpg", "is a picture, not a video"),
+    ("picture.png", "is a picture, not a video"),
+    ("picture.gif", "is a picture, not a video"),
+    ("picture.mp4", "is a picture, not a video"),
+])  # fmt: skip
+def test_what_is_no_video_is_refused_in_one_line(no_videos: Path, name: str, text: str) -> None:
+    path = no_videos / name
+    with pytest.raises(UserError, match=text) as caught:
+        open_driving(path, 64, None)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert name == "absent.mp4" or "give a video" in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def no_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("no_videos")
+    write_video(folder / "good.mp4", "still", seconds=0.4, size_px=64)
+    (folder / "cut_off.mp4").write_bytes((folder / "good.mp4").read_bytes()[:1500])
+    (folder / "empty.mp4").touch()
+    (folder / "text.mp4").write_text("not a video")
+    for name in ("no_length.mp4", "no_length.mkv"):
+        with av.open(str(folder / name), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+            container.start_encoding()
+    for name in ("sound.m4a", "sound.mp3"):
+        run([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "sine=d=0.2", str(folder / name)], name, 60)
+    for ending in ("jpg", "png", "gif"):
+        Image.new("RGB", (64, 64), "gray").save(folder / f"picture.{ending}")
+    (folder / "picture.mp4").write_bytes((folder / "picture.jpg").read_bytes())
+    return folder
+
+
+def test_a_video_without_a_face_is_refused(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", "no_face", seconds=0.4, size_px=96)
+    with FaceFinder() as finder, pytest.raises(UserError, match=r"no face in .*choose another file, or use --no-crop"):
+        open_driving(tmp_path / "v.mp4", 64, finder)
+
+
+def test_a_rate_that_is_only_the_clocks_is_not_taken(tmp_path: Path) -> None:
+    times_s = list(np.cumsum(np.random.default_rng(0).uniform(0.01, 0.09, 20)))
+    write_click_and_flash(tmp_path / "v.ts", times_s[5], times_s, (0, 1))
+    assert probe(tmp_path / "v.ts").fps > 1000
+    assert open_driving(tmp_path / "v.ts", 64, None).fps == 25
