@@ -1,13 +1,13 @@
-"""`liax animate`: a portrait moved like a driving video."""
+"""`liax animate`: a portrait moved like a driving video, or by the motion that was saved from one."""
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from liax import storage
+from jobs.animator_files import MOTION, VIDEO, Files, check_files
+from jobs.animator_options import Parser, check_options, described, load_animator, settings, sound_files
 from liax.errors import UserError, run_main
 from liax.progress import say
 
@@ -16,68 +16,98 @@ def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.inference.animator.Animator.animate` does."""
     options = _parse(argv)
     _check(options)
-    from liax.inference.animator import Animator  # loads PyTorch
-
-    animator = Animator.from_pretrained(options.model, options.device, options.tracking_uri)
-    with ExitStack() as stack:
-        source, driving = (stack.enter_context(storage.local_copy(url)) for url in (options.source, options.driving))
-        written = animator.animate(
-            source,
-            driving,
-            stack.enter_context(_written(options.output)),
-            crop=not options.no_crop,
-            mode="absolute" if options.absolute else "relative",
-            side_by_side_out=stack.enter_context(_written(options.side_by_side)) if options.side_by_side else None,
-        )
-    size_px = written.size_px
-    say(f"{options.output}: {written.frames} frames of {size_px}x{size_px} px at {float(written.fps):g} fps")
+    controls = settings(options)
+    with Files() as files:
+        source = files.picture(options.source)
+        driving = files.read(options.driving) if _is_motion(options.driving) else files.video(options.driving)
+        chosen: dict[str, Any] = {
+            "controls": controls,
+            "mode": options.mode,
+            "start_frame": options.start_frame,
+            "crop": not options.no_crop,
+            "face": options.face,
+            "paste_back": options.paste_back,
+            "audio": files.sound(options.audio, own="driving"),
+        }
+        out, motion_out = files.write(options.output), files.write_optional(options.save_motion)
+        wide_out = files.write_optional(options.side_by_side)
+        animator = load_animator(options)
+        if motion_out is not None:
+            animator.encode_motion(driving, motion_out, crop=not options.no_crop)
+        if _is_motion(options.driving):
+            written = animator.render(source, driving, out, **chosen)
+        else:
+            written = animator.animate(source, driving, out, side_by_side_out=wide_out, **chosen)
+    say(described(options.output, written))
     return 0
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="liax animate",
-        description="Move the face of a portrait like the face in a driving video. The driving video's sound is kept.",
-        epilog="example:\n  liax animate -s me.jpg -d talk.mp4 -o out.mp4 --model models:/face-animator@candidate",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(
+        "animate",
+        "Move the face of a portrait like the face in a driving video.",
+        "-s me.jpg -d talk.mp4 -o out.mp4 --model models:/face-animator@candidate --set yaw=0.2",
     )
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
-    parser.add_argument("-d", "--driving", required=True, metavar="VIDEO", help="video whose motion is taken")
+    parser.add_argument(
+        "-d", "--driving", required=True, metavar="VIDEO", help="video whose motion is taken, or a .motion file"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="video to write")
-    parser.add_argument("--model", required=True, help="folder, or models:/NAME@ALIAS")
+    parser.add_model()
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
+        "--relative",
+        action="store_const",
+        dest="mode",
+        const="relative",
+        help="add the change of the driving pose to the portrait's own (default)",
+    )
+    mode.add_argument(
+        "--absolute", action="store_const", dest="mode", const="absolute", help="take the driving pose itself"
+    )
+    parser.set_defaults(mode="relative")
+    parser.add_argument(
+        "--start-frame",
+        type=_start_frame,
+        default=0,
+        metavar="N|auto",
+        help="driving frame from which changes count; auto: the one nearest the portrait's pose (default: 0)",
+    )
+    parser.add_settings()
+    parser.add_framing()
+    parser.add_audio("driving")
+    parser.set_defaults(audio=None)  # until it is known whether a video drives
+    parser.add_argument("--save-motion", metavar="FILE.motion", help="also write the motion, for -d later")
     parser.add_argument("--side-by-side", metavar="FILE.mp4", help="also write portrait | driving | result")
-    parser.add_argument("--absolute", action="store_true", help="take the driving pose itself, not its change")
-    parser.add_argument("--no-crop", action="store_true", help="both are framed round the face already")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
-    parser.add_argument("--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db here)")
     return parser.parse_args(argv)
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuse a wrong command line before the model is loaded."""
-    outputs = [url for url in (options.output, options.side_by_side) if url]
-    for url in outputs:
-        if not url.endswith(".mp4"):
-            raise UserError(f"{url} cannot be written: give a name that ends in .mp4")
-    names = [url if storage.is_s3(url) else str(Path(url).resolve()) for url in (options.driving, *outputs)]
-    if len(set(names)) < len(names):
-        raise UserError(f"{options.output} is named twice: driving video and results need names of their own")
-    for url in (options.source, options.driving):
-        if not storage.exists(url):
-            raise UserError(f"no such file: {url}")
+    """Refuse a wrong command line before anything is read."""
+    if _is_motion(options.driving):
+        needs_video = {"--side-by-side": options.side_by_side, "--save-motion": options.save_motion}
+        if options.audio == "driving":
+            needs_video["--audio driving"] = options.audio
+        for option, value in needs_video.items():
+            if value is not None:
+                raise UserError(f"{options.driving} is a motion without pictures or sound: leave out {option}")
+    elif options.audio is None:
+        options.audio = "driving"
+    check_options(options)
+    inputs = [options.source, options.driving, *sound_files(options, own="driving")]
+    check_files(inputs, [(options.output, VIDEO), (options.save_motion, MOTION), (options.side_by_side, VIDEO)])
 
 
-@contextmanager
-def _written(url: str) -> Iterator[Path]:
-    """A local path to write; an s3:// name is uploaded when the block ends without an error."""
-    if not storage.is_s3(url):
-        storage.make_folder(str(Path(url).parent))
-        yield Path(url)
-        return
-    with tempfile.TemporaryDirectory(prefix="liax-") as folder:
-        local = Path(folder, "out.mp4")
-        yield local
-        storage.upload(local, url)
+def _is_motion(url: str) -> bool:
+    return Path(url).suffix.lower() in MOTION
+
+
+def _start_frame(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is neither auto nor a frame's number from 0 on")
 
 
 if __name__ == "__main__":

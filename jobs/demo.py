@@ -120,6 +120,7 @@ def _animate(folder: DemoFolder, portrait: Path, driving: str) -> list[str]:
     return [
         *("--source", str(portrait)),
         *("--driving", driving),
+        *("--face", "largest"),
         *("--output", str(folder.animation)),
         *("--side-by-side", str(folder.side_by_side)),
         *("--model", f"models:/{MODEL}@{ALIAS}"),

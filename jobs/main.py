@@ -14,6 +14,9 @@ COMMANDS = {
     "register": "make a checkpoint a version of a registered model",
     "pull": "fetch a registered model into a folder",
     "animate": "move a portrait like a driving video",
+    "edit": "move a portrait by the model's controls",
+    "edit-video": "move the face in a video by the model's controls",
+    "sweep": "show what each direction of a model does to a portrait",
     "model": "print a model preset's layout and size",
 }
 
@@ -41,7 +44,7 @@ def _dispatch(argv: Sequence[str]) -> int:
         return 0
     if argv[0] not in COMMANDS:
         raise UserError(f"unknown command '{argv[0]}'; commands: {', '.join(COMMANDS)}")
-    job = importlib.import_module(f"jobs.{argv[0]}")
+    job = importlib.import_module(f"jobs.{argv[0].replace('-', '_')}")
     return int(job.run(argv[1:]) or 0)
 
 

@@ -62,6 +62,6 @@ def s3_bucket() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own Ray or MLflow must not be touched by a test."""
-    for variable in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "LIAX_PROGRESS"):
+    """A developer's own Ray, MLflow or model must not be touched by a test."""
+    for variable in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "LIAX_PROGRESS", "LIAX_MODEL"):
         monkeypatch.delenv(variable, raising=False)

@@ -44,7 +44,16 @@ def test_from_a_video_to_an_animation(tmp_path: Path, monkeypatch: pytest.Monkey
     command = ["animate", "-s", "me.png", "-d", "videos/0.mp4", "-o", "out.mp4", "--side-by-side", "wide.mp4"]
     assert main([*command, "--model", "model"]) == 0
 
-    for name, size in (("out.mp4", (64, 64)), ("wide.mp4", (768, 256))):
+    monkeypatch.setenv("LIAX_MODEL", "models:/walk@candidate")
+    assert main(["edit", "-s", "me.png", "-o", "edited.jpg", "--set", "3=-0.2"]) == 0
+    assert main(["edit-video", "-s", "videos/0.mp4", "-o", "edited.mp4", "--set", "3=0.2", "--paste-back"]) == 0
+    assert main(["sweep", "-s", "me.png", "-o", "sweep.mp4", "--direction", "3", "--frames", "8"]) == 0
+    with Image.open("edited.jpg") as edited:
+        assert edited.size == (64, 64)
+    assert Path("sweep.mp4").is_file()
+    assert Path("sweep.png").is_file()
+
+    for name, size in (("out.mp4", (64, 64)), ("wide.mp4", (768, 256)), ("edited.mp4", (256, 256))):
         with av.open(str(tmp_path / name)) as container:
             (video,) = container.streams.video
             assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -66,6 +75,9 @@ def test_from_a_video_to_an_animation(tmp_path: Path, monkeypatch: pytest.Monkey
         (["register", "empty", "--name", "x"], "no complete checkpoint in .*empty"),
         (["pull", "models:/nobody@candidate", "out"], "there is no MLflow database .*register a model first"),
         (["animate", "-s", "gone.png", "-d", "gone.mp4", "-o", "out.mp4", "--model", "model"], "no such file: gone"),
+        (["edit", "-s", "gone.png", "-o", "out.mp4", "--model", "model", "--set", "1=1"], "ends in .png"),
+        (["edit-video", "-s", "gone.mp4", "-o", "out.mp4", "--model", "model", "--set", "yaw"], "no such file: gone"),
+        (["sweep", "-s", "gone.png", "-o", "out.mp4"], "no model: give --model or set LIAX_MODEL"),
         (["demo", "--videos", "empty", "--output", "out"], "no video"),
         (["demo", "--portrait", "gone.png", "--output", "out"], "no such file: .*gone.png"),
     ],

@@ -1,0 +1,68 @@
+"""`liax sweep`: what a model's directions do to a portrait, as a video that can be looped and a grid of pictures."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from jobs.animator_files import VIDEO, Files, check_files
+from jobs.animator_options import Parser, check_options, described, load_animator
+from liax.errors import run_main
+from liax.progress import say
+
+STILL = (".png",)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the job; returns 0, or raises what `liax.inference.animator.Animator.sweep` does."""
+    options = _parse(argv)
+    still = options.still or _beside(options.output)
+    check_options(options)
+    check_files([options.source], [(options.output, VIDEO), (still, STILL)])
+    with Files() as files:
+        source, out, still_out = files.picture(options.source), files.write(options.output), files.write(still)
+        written = load_animator(options).sweep(
+            source,
+            out,
+            direction=options.direction,
+            span=tuple(options.span) if options.span else None,
+            frames=options.frames,
+            still_out=still_out,
+            crop=not options.no_crop,
+            face=options.face,
+        )
+    say(described(options.output, written))
+    say(f"{still}: the same in one picture")
+    return 0
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = Parser(
+        "sweep",
+        "Show what one direction of the model does to a portrait, or all of them in a mosaic.",
+        "-s me.jpg -o yaw.mp4 --model lia-x.pt --direction yaw --span -0.5 0.5",
+    )
+    parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="looped video to write")
+    parser.add_argument("--still", metavar="FILE.png", help="grid of pictures to write (default: beside the video)")
+    parser.add_model()
+    parser.add_argument("--direction", default="all", metavar="NAME", help="a name, a number, or all (default: all)")
+    parser.add_argument(
+        "--span",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="from how far to how far (default: the published range, else -0.5 0.5)",
+    )
+    parser.add_argument("--frames", type=int, default=48, help="length of the loop (default: 48)")
+    parser.add_framing(paste_back=False)
+    return parser.parse_args(argv)
+
+
+def _beside(url: str) -> str:
+    """The video's name with the ending of a picture; `with_suffix` would halve the slashes of s3://."""
+    return url.removesuffix(PurePosixPath(url).suffix) + STILL[0]
+
+
+if __name__ == "__main__":
+    sys.exit(run_main(run))
