@@ -29,7 +29,7 @@ MOST_FRAMES = 480
 STILLS = 5
 """Columns of the still grid, from one end of the span to the other."""
 TILE_PX, LABEL_PX = 160, 20
-"""Size of a picture in mosaic and grid, and of the line of text above it; even, as a video needs."""
+"""Size of a picture among those of many directions, and of the line of text above it; even, as a video needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,31 +120,34 @@ def _mosaic(
         down, across = divmod(place, columns)
         top, left = down * (TILE_PX + LABEL_PX), across * TILE_PX
         for step, picture_SSC in enumerate(_along(renderer, portrait_SSC, row, steps_K, progress)):
-            tile_HWC = _tile(picture_SSC, row.label)
+            tile_HWC = _tile(picture_SSC, row.label, TILE_PX)
             mosaic_KHWC[step, top : top + tile_HWC.shape[0], left : left + TILE_PX] = tile_HWC
     return list(mosaic_KHWC)
 
 
 def _grid(renderer: Renderer, portrait_SSC: Picture, rows: Sequence[Row], progress: Progress) -> Picture:
-    """STILLS pictures of each row next to each other, each with its value."""
+    """STILLS pictures of each row next to each other, each with its value; of a single row at their full size."""
+    side_px = max(TILE_PX, renderer.size_px) if len(rows) == 1 else TILE_PX
     lines = []
     for row in rows:
         shares = np.linspace(0, 1, STILLS)
         values = row.span[0] + shares * (row.span[1] - row.span[0])
         pictures = _along(renderer, portrait_SSC, row, [float(share) for share in shares], progress)
-        tiles = [_tile(picture, f"{row.label} {value:+.2f}") for picture, value in zip(pictures, values, strict=True)]
+        tiles = [
+            _tile(picture, f"{row.label} {value:+.2f}", side_px)
+            for picture, value in zip(pictures, values, strict=True)
+        ]
         lines.append(np.concatenate(tiles, axis=1))
     return np.concatenate(lines)
 
 
-def _tile(picture_SSC: Picture, label: str) -> Picture:
-    """A picture with a line of white text on black above it."""
-    text_HWC = np.zeros((LABEL_PX, TILE_PX, 3), np.uint8)
+def _tile(picture_SSC: Picture, label: str, side_px: int) -> Picture:
+    """A picture, resampled to `side_px`, with a line of white text on black above it."""
+    text_HWC = np.zeros((LABEL_PX, side_px, 3), np.uint8)
     cv2.putText(text_HWC, label, (4, LABEL_PX - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
-    shrinks = picture_SSC.shape[0] > TILE_PX
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    small = cv2.resize(picture_SSC, (TILE_PX, TILE_PX), interpolation=interpolation)
-    return np.concatenate([text_HWC, small.astype(np.uint8)])
+    interpolation = cv2.INTER_AREA if picture_SSC.shape[0] > side_px else cv2.INTER_CUBIC
+    resampled = cv2.resize(picture_SSC, (side_px, side_px), interpolation=interpolation)
+    return np.concatenate([text_HWC, resampled.astype(np.uint8)])
 
 
 def _label(controls: Controls, direction: Direction) -> str:
