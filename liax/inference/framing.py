@@ -102,7 +102,7 @@ def video_squares(
 ) -> tuple[list[Square], int, int, list[Pose]]:
     """The squares round the chosen faces of a video, one for each face over the whole video.
 
-    Of every picture only the faces' boxes and poses are kept, some 100 bytes each.
+    Of every picture only the faces' boxes and poses are kept, some 300 bytes each.
 
     Args:
         path, info: the video, and `probe(path)`.

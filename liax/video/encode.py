@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +15,7 @@ from typing import Self
 import ffmpeg
 import numpy as np
 
-from liax.errors import VideoError
+from liax.errors import UserError, VideoError
 from liax.storage import make_folder
 from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, last_line
 from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
@@ -38,7 +41,7 @@ class VideoWriter:
 
     Raises:
         ValueError: odd or empty size, wrong picture.
-        UserError: the folder cannot be made.
+        UserError: the folder cannot be made, or `path` is one.
         VideoError: ffmpeg failed; the text has its last line.
     """
 
@@ -57,6 +60,8 @@ class VideoWriter:
         self.path = Path(path)
         self.frames = 0
         self._shape = (height_px, width_px, 3)
+        if self.path.is_dir():
+            raise UserError(f"{path} is a folder: give the name of a file, for example {self.path / 'out.mp4'}")
         make_folder(str(self.path.parent))
         self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial.mp4")
         pictures = ffmpeg.input(
@@ -109,7 +114,8 @@ class VideoWriter:
     ) -> None:
         try:
             if kind is None or (issubclass(kind, KeyboardInterrupt) and self.frames > 0):
-                self._finish()
+                with _ctrl_c_waits():
+                    self._finish()
         finally:
             self._process.kill()
             self._process.wait()
@@ -122,13 +128,8 @@ class VideoWriter:
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        interrupt: KeyboardInterrupt | None = None
         try:
-            try:
-                code = self._process.wait(CLOSING_LIMIT_S)
-            except KeyboardInterrupt as asked:
-                interrupt = asked  # nearly done: it waits until the file is whole; a second one does not
-                code = self._process.wait(CLOSING_LIMIT_S)
+            code = self._process.wait(CLOSING_LIMIT_S)
         except subprocess.TimeoutExpired:
             raise VideoError(self.path, "ffmpeg_timeout", "it did not finish the file") from None
         if self.frames == 0:
@@ -136,10 +137,24 @@ class VideoWriter:
         if code != 0:
             raise self._failure()
         self._partial.replace(self.path)
-        if interrupt is not None:
-            raise interrupt
 
     def _failure(self) -> VideoError:
         self._process.wait(CLOSING_LIMIT_S)
         self._messages.seek(0)
         return VideoError(self.path, "ffmpeg_failed", last_line(self._messages.read()))
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C inside the block is answered at its end: a file that is nearly whole is made whole."""
+    if threading.current_thread() is not threading.main_thread():  # which alone is told of Ctrl-C
+        yield
+        return
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if asked:
+        raise KeyboardInterrupt
