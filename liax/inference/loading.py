@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 from liax import storage
 from liax.errors import UserError
 from liax.inference.controls import RELEASED, RELEASED_DIRECTIONS, Controls
-from liax.inference.renderer import Renderer, choose_device
+from liax.inference.precision import choose_device, choose_dtype
+from liax.inference.renderer import Renderer
 from liax.model.network import LiaX
 from liax.model.official_file import SUFFIXES, load_official
 from liax.model.weights import CONFIG_FILE, load_model
@@ -26,13 +27,14 @@ def load(
         UserError: there is no such model or device, or the model's files do not belong together.
     """
     device = choose_device(device)  # before a large file is read
+    choose_dtype(dtype, device)
     name = str(source)
     if name.lower().endswith(SUFFIXES):
         model = _released(name)
         named = RELEASED if model.config.directions == RELEASED_DIRECTIONS else None
     else:
         model, named = _own(name, tracking_uri), None
-    return Renderer(model, device), Controls(model.config.directions, named)
+    return Renderer(model, device, dtype), Controls(model.config.directions, named)
 
 
 def _released(name: str) -> LiaX:

@@ -3,15 +3,24 @@
 Legend: B batch, S side in pixels, C colours, D style width, M directions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from liax.errors import UserError
+from liax.inference.graphs import graphed
+from liax.inference.precision import choose_device, choose_dtype
+from liax.model.config import ModelConfig
+from liax.model.frozen import freeze
 from liax.model.network import LiaX
 from liax.pictures import Picture, from_model, to_model
+
+GPU_BATCH = 4
+"""Frames that go through a GPU together: enough to fill it with a small model, few enough for a large one's maps."""
+CPU_CACHE_BYTES = 4 * 2**20
+"""Our choice: the largest maps of the frames that go through a CPU together should fit its caches."""
+MOST_TOGETHER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +33,48 @@ class Encoded:
 
 
 class Renderer:
-    """A network in eval mode on `device`; nothing it does keeps gradients.
+    """A network for inference (see `liax.model.frozen`) on one device. Nothing it does keeps gradients.
+
+    `batch` frames go through together. On a CPU that is one, unless the maps are small: larger ones then stay in the
+    caches, and the factors of modulation are applied to weights instead of maps. On a CUDA GPU it is a CUDA graph.
 
     Args:
-        model: the network, which the renderer takes over.
+        model: the network, which the renderer takes over and changes.
         device: as PyTorch names it, or `auto`, a GPU where there is one.
+        dtype: see `liax.inference.precision.choose_dtype`.
+        compiled: also `torch.compile` the network, which takes a minute or more at the first frames and needs a C
+            compiler; for long videos on a GPU.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device or precision.
     """
 
-    batch = 4
-    """Frames that go through together; more only cost memory on a CPU."""
-
-    def __init__(self, model: LiaX, device: str = "auto") -> None:
+    def __init__(self, model: LiaX, device: str = "auto", dtype: str = "auto", *, compiled: bool = False) -> None:
         self.device = choose_device(device)
-        self.model = model.eval().to(self.device)
+        self.dtype = choose_dtype(dtype, self.device)
         self.size_px, self.directions = model.config.size_px, model.config.directions
+        self.model = freeze(model.to(self.device), self.dtype)
+        on_cuda = self.device.startswith("cuda")
+        self.batch = GPU_BATCH if on_cuda else _cpu_batch(model.config)
+        self._motion: Callable[..., Tensor] = lambda pictures: self.model.motion_coefficients(self.model.code(pictures))
+        self._decode: Callable[..., Tensor] = lambda z_BD, *features: self.model.decode(z_BD, features)
+        if compiled:
+            self._motion, self._decode = torch.compile(self._motion), torch.compile(self._decode)
+        if on_cuda:
+            self._motion, self._decode = graphed(self._motion), graphed(self._decode)
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> Encoded:
         """Source pictures, uint8 S×S×C, for `decode`."""
-        z_BD, features = self.model.encode(to_model(pictures, self.device))
+        parts = [self.model.encode(self._to_model(pictures[piece])) for piece in self._pieces(len(pictures))]
+        z_BD = _joined([z_BD for z_BD, _ in parts])
+        features = [_joined(maps) for maps in zip(*(features for _, features in parts), strict=True)]
         return Encoded(z_BD, self.model.motion_coefficients(z_BD), features)
 
     @torch.inference_mode()
     def motion(self, pictures: Sequence[Picture]) -> Tensor:
         """Motion coefficients a_BM, float32, of driving pictures, uint8 S×S×C; cheaper than `encode`."""
-        return self.model.motion_coefficients(self.model.code(to_model(pictures, self.device)))
+        return _joined([self._motion(self._to_model(pictures[piece])) for piece in self._pieces(len(pictures))])
 
     @torch.inference_mode()
     def navigate(
@@ -63,16 +86,23 @@ class Renderer:
     @torch.inference_mode()
     def decode(self, z_BD: Tensor, features: Sequence[Tensor]) -> list[Picture]:
         """The pictures, uint8 S×S×C, of navigated codes, from maps of the same batch or of batch 1."""
-        return from_model(self.model.decode(z_BD, features))
+        pictures = []
+        for piece in self._pieces(len(z_BD)):
+            maps = [feature_BCHW if len(feature_BCHW) == 1 else feature_BCHW[piece] for feature_BCHW in features]
+            pictures += from_model(self._decode(z_BD[piece], *maps))
+        return pictures
+
+    def _pieces(self, count: int) -> Iterator[slice]:
+        return (slice(start, start + self.batch) for start in range(0, count, self.batch))
+
+    def _to_model(self, pictures: Sequence[Picture]) -> Tensor:
+        return to_model(pictures, self.device).contiguous(memory_format=torch.channels_last)
 
 
-def choose_device(device: str) -> str:
-    """The device to compute on: `auto` is the GPU where there is one. Raises UserError for one that is not there."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    kind = device.partition(":")[0]
-    if not available.get(kind, False):
-        there = ", ".join(name for name, is_there in available.items() if is_there)
-        raise UserError(f"no device {device} on this machine; there is {there}")
-    return device
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _cpu_batch(config: ModelConfig) -> int:
+    largest_map_bytes = 4 * config.channels(config.size_px) * config.size_px**2
+    return min(max(CPU_CACHE_BYTES // largest_map_bytes, 1), MOST_TOGETHER)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liax.model.config import COARSEST_PX, ModelConfig
-from liax.model.layers import GAIN, ConvLayer, at_least_float32, largest_divisor, upsample
+from liax.model.layers import GAIN, ConvLayer, at_least_float32, full_precision, largest_divisor, plus, times, upsample
 from liax.model.modulated import ModulatedConv2d, StyledConv
 
 
@@ -31,7 +31,8 @@ class FlowBlock(nn.Module):
 
     def forward(self, x_BCHW: Tensor, z_BD: Tensor) -> Tensor:
         h_BCHW = self.conv1(x_BCHW, z_BD)
-        return h_BCHW + self.gamma.to(h_BCHW.dtype) * self.conv2(self.norm(h_BCHW), z_BD)
+        y_BCHW = self.conv2(self.norm(h_BCHW), z_BD)
+        return plus(times(y_BCHW, self.gamma.to(y_BCHW.dtype)), h_BCHW)
 
 
 class RenderBlock(nn.Module):
@@ -40,10 +41,10 @@ class RenderBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = ConvLayer(channels, channels, 3)
-        self.conv2 = ConvLayer(channels, channels, 3)
+        self.conv2 = ConvLayer(channels, channels, 3, gain=1)  # divided by √2 already
 
     def forward(self, r_BCHW: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(r_BCHW)) + r_BCHW) / GAIN
+        return plus(self.conv2(self.conv1(r_BCHW)), r_BCHW, 1 / GAIN)
 
 
 class ToRGB(nn.Module):
@@ -90,7 +91,8 @@ class Level(nn.Module):
         h_BCHW = self.up(h_BIHW, z_BD)
         for block in self.flow_blocks:
             h_BCHW = block(h_BCHW, z_BD)
-        flow_B3HW = at_least_float32(self.to_flow(h_BCHW, z_BD))
+        with full_precision(z_BD):  # bfloat16's 8 bits round an offset by pixels
+            flow_B3HW = self.to_flow(at_least_float32(h_BCHW), z_BD)
         if below is not None:
             flow_B3HW = flow_B3HW + upsample(below.flow_B3HW)
         mask_B1HW = torch.sigmoid(flow_B3HW[:, 2:]).to(h_BCHW.dtype)
@@ -98,18 +100,16 @@ class Level(nn.Module):
 
         render_BCHW = warped_BCHW
         if self.render_up is not None and below is not None:
-            render_BCHW = render_BCHW + self.render_up(below.render_BCHW)
+            render_BCHW = plus(self.render_up(below.render_BCHW), render_BCHW)
         render_BCHW = self.render_blocks(render_BCHW)
         rgb_B3HW = self.to_rgb(render_BCHW)
         if below is not None:
             rgb_B3HW = rgb_B3HW + upsample(below.rgb_B3HW)
-        return Climb(warped_BCHW + (1 - mask_B1HW) * h_BCHW, flow_B3HW, render_BCHW, rgb_B3HW)
+        h_BCHW = torch.addcmul(warped_BCHW, 1 - mask_B1HW, h_BCHW)
+        return Climb(h_BCHW, flow_B3HW, render_BCHW, rgb_B3HW)
 
     def warp(self, feature_BCHW: Tensor, flow_B3HW: Tensor) -> Tensor:
-        """The feature sampled bilinearly where tanh(flow) added to the identity grid points, zeros outside; float32.
-
-        bfloat16 has 8 significant bits: too few to name a pixel of 512.
-        """
+        """The feature sampled bilinearly where tanh(flow) added to the identity grid points, zeros outside; float32."""
         grid_BHW2 = self.grid_1HW2 + torch.tanh(flow_B3HW[:, :2]).permute(0, 2, 3, 1)
         # One source serves every frame of a batch without being copied.
         feature_BCHW = at_least_float32(feature_BCHW).expand(len(grid_BHW2), -1, -1, -1)

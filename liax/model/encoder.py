@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from liax.model.config import COARSEST_PX, ModelConfig
-from liax.model.layers import ConvLayer, DownBlock, EqualConv2d
+from liax.model.layers import ConvLayer, DownBlock, EqualConv2d, at_least_float32, full_precision
 
 
 class Encoder(nn.Module):
@@ -24,12 +24,21 @@ class Encoder(nn.Module):
 
     def forward(self, picture_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Code z_BD and the maps of every decoder level, smallest first."""
-        maps = [self.first(picture_BCHW)]
+        maps = [self._enter(picture_BCHW)]
         for block in self.blocks:
             maps.append(block(maps[-1]))
         *features, last_BCHW = maps
-        return self.to_code(last_BCHW).flatten(1), features[::-1]
+        return self._code(last_BCHW), features[::-1]
 
     def code(self, picture_BCHW: Tensor) -> Tensor:
         """Code z_BD alone: frees each map once the next is there, which is all a driving picture needs."""
-        return self.to_code(self.blocks(self.first(picture_BCHW))).flatten(1)
+        return self._code(self.blocks(self._enter(picture_BCHW)))
+
+    def _enter(self, picture_BCHW: Tensor) -> Tensor:
+        """The map of full size, at the precision of the weights (`liax.model.frozen` lowers it)."""
+        return self.first(picture_BCHW.to(self.first.conv.weight.dtype))
+
+    def _code(self, last_BCHW: Tensor) -> Tensor:
+        """Code z_BD of the last map; float32, because everything that moves is computed from it."""
+        with full_precision(last_BCHW):
+            return self.to_code(at_least_float32(last_BCHW)).flatten(1)

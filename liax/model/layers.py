@@ -34,6 +34,19 @@ def full_precision(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, enabled=False)
 
 
+def plus(y: Tensor, x: Tensor, factor: float = 1) -> Tensor:
+    """`y + factor·x` in the memory of `y`, which nobody else may hold, unless gradients need what is in it.
+
+    At 512 px a new map costs as much time as the sum, for the operating system hands out its pages one by one.
+    """
+    return torch.add(y, x, alpha=factor) if y.requires_grad else y.add_(x, alpha=factor)
+
+
+def times(y: Tensor, factor: Tensor) -> Tensor:
+    """`y · factor`, in the memory of `y` as `plus` does."""
+    return y * factor if y.requires_grad else y.mul_(factor)
+
+
 def largest_divisor(number: int, limit: int) -> int:
     """The largest divisor of `number` that is at most `limit`."""
     return next(divisor for divisor in range(limit, 0, -1) if number % divisor == 0)
@@ -110,7 +123,8 @@ class EqualConv2d(nn.Module):
 class ConvLayer(nn.Module):
     """k×k convolution, resampled if asked, then bias and activation unless `active` is false (then neither).
 
-    "up" doubles the map before the convolution; "down" blurs it and convolves with stride 2.
+    "up" doubles the map before the convolution; "down" blurs it and convolves with stride 2. `gain` multiplies the
+    result.
     """
 
     def __init__(
@@ -121,6 +135,7 @@ class ConvLayer(nn.Module):
         *,
         resample: Literal["up", "down"] | None = None,
         active: bool = True,
+        gain: float = GAIN,
     ) -> None:
         super().__init__()
         self.up = resample == "up"
@@ -135,7 +150,7 @@ class ConvLayer(nn.Module):
             stride=2 if down and not point else 1,
             padding=0 if down else kernel_px // 2,
             bias=active,
-            gain=GAIN if active else 1,
+            gain=gain,
         )
         self.active = active
 
@@ -145,11 +160,13 @@ class ConvLayer(nn.Module):
         if self.blur is not None:
             x_BIHW = self.blur(x_BIHW)
         y_BOHW = self.conv(x_BIHW)
-        return functional.leaky_relu(y_BOHW, SLOPE) if self.active else y_BOHW
+        return functional.leaky_relu(y_BOHW, SLOPE, inplace=True) if self.active else y_BOHW
 
 
 class DownBlock(nn.Module):
     """Residual block that halves the map: (conv3↓(conv3(x)) + conv1↓(x)) / √2, the latter without activation.
+
+    Both terms come out of their layers divided already: a leaky ReLU passes positive factors through.
 
     `between` is the channel count between the two 3×3 convolutions: the output's in LIA-X's encoder, the input's in
     StyleGAN2's discriminator.
@@ -158,8 +175,8 @@ class DownBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, *, between: int) -> None:
         super().__init__()
         self.conv1 = ConvLayer(in_channels, between, 3)
-        self.conv2 = ConvLayer(between, out_channels, 3, resample="down")
-        self.skip = ConvLayer(in_channels, out_channels, 1, resample="down", active=False)
+        self.conv2 = ConvLayer(between, out_channels, 3, resample="down", gain=1)
+        self.skip = ConvLayer(in_channels, out_channels, 1, resample="down", active=False, gain=1 / GAIN)
 
     def forward(self, x_BIHW: Tensor) -> Tensor:
-        return (self.conv2(self.conv1(x_BIHW)) + self.skip(x_BIHW)) / GAIN
+        return plus(self.conv2(self.conv1(x_BIHW)), self.skip(x_BIHW))

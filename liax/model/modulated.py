@@ -70,4 +70,4 @@ class StyledConv(nn.Module):
         self.conv = ModulatedConv2d(in_channels, out_channels, 3, style_dim, up=up, gain=GAIN)
 
     def forward(self, x_BIHW: Tensor, z_BD: Tensor) -> Tensor:
-        return functional.leaky_relu(self.conv(x_BIHW, z_BD), SLOPE)
+        return functional.leaky_relu(self.conv(x_BIHW, z_BD), SLOPE, inplace=True)

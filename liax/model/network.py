@@ -11,7 +11,7 @@ from liax.model.config import ModelConfig
 from liax.model.decoder import Decoder
 from liax.model.dictionary import MotionDictionary
 from liax.model.encoder import Encoder
-from liax.model.layers import EqualLinear, at_least_float32, full_precision
+from liax.model.layers import EqualLinear, full_precision
 
 
 class LiaX(nn.Module):
@@ -36,12 +36,11 @@ class LiaX(nn.Module):
 
     def encode(self, picture_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """A source picture's code z_BD, and its maps of 8, 16, …, size pixels for `decode`."""
-        z_BD, features = self.encoder(picture_BCHW)
-        return at_least_float32(z_BD), features
+        return self.encoder(picture_BCHW)
 
     def code(self, picture_BCHW: Tensor) -> Tensor:
         """The code z_BD alone, in less memory than `encode`: enough for a driving picture."""
-        return at_least_float32(self.encoder.code(picture_BCHW))
+        return self.encoder.code(picture_BCHW)
 
     def motion_coefficients(self, z_BD: Tensor) -> Tensor:
         """How far the code's motion goes along each direction: a_BM."""

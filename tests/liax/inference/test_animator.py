@@ -12,7 +12,7 @@ from liax.errors import UserError
 from liax.face import FaceFinder
 from liax.inference.animator import Animator
 from liax.inference.portraits import open_portraits
-from liax.inference.renderer import choose_device
+from liax.inference.precision import choose_device
 from liax.inference.transfer import edited
 from liax.model.config import preset
 from liax.model.network import LiaX

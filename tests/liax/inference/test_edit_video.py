@@ -32,7 +32,7 @@ class Echo(Renderer):
     """Draws what it was shown, so that a result tells where it came from; it has no network."""
 
     def __init__(self, size_px: Literal[64, 256] = 64) -> None:
-        self.device, self.size_px, self.directions = "cpu", size_px, 3
+        self.device, self.batch, self.size_px, self.directions = "cpu", 4, size_px, 3
 
     def encode(self, pictures: Sequence[Picture]) -> Encoded:
         codes_B = torch.zeros(len(pictures), 3)
@@ -51,7 +51,7 @@ class Echo(Renderer):
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     torch.manual_seed(0)
-    return Renderer(LiaX(preset("tiny")), "cpu")
+    return Renderer(LiaX(preset("tiny")), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ from liax.model.config import preset
 from liax.model.network import LiaX
 
 def command(argv):
-    renderer = Renderer(LiaX(preset("tiny")), "cpu")
+    renderer = Renderer(LiaX(preset("tiny")), "cpu", "float32")
     edit_video(renderer, np.ones(renderer.directions, np.float32), *argv, crop=False, paste_back=True)
 
 sys.exit(run_main(command))

@@ -26,7 +26,7 @@ def official(folder: Path, directions: int) -> LiaX:
 
 def test_a_released_file_gives_the_networks_own_pictures_and_its_names(tmp_path: Path) -> None:
     model = official(tmp_path, 40)
-    animator = Animator(*load(tmp_path / "lia-x.pt", "cpu"))
+    animator = Animator(*load(tmp_path / "lia-x.pt", "cpu", "float32"))
     assert (animator.size_px, animator.controls.directions) == (512, 40)
     assert animator.controls.indices("yaw") == (37, 39)
     (picture,) = from_model(drawn.pictures("loading", 1, 512))
@@ -44,18 +44,18 @@ def test_names_are_the_released_dictionarys_only(tmp_path: Path) -> None:
     official(tmp_path, 20)
     save_model(LiaX(preset("tiny")), tmp_path / "own")
     for source in (tmp_path / "lia-x.pt", tmp_path / "own"):
-        _, controls = load(source, "cpu")
+        _, controls = load(source, "cpu", "float32")
         assert controls.directions == 20
         assert not controls.named
 
 
 def test_a_model_on_s3_loads(s3_bucket: str, tmp_path: Path) -> None:
     save_model(LiaX(preset("tiny")), f"{s3_bucket}/own")
-    assert load(f"{s3_bucket}/own/", "cpu")[0].size_px == 64
+    assert load(f"{s3_bucket}/own/", "cpu", "float32")[0].size_px == 64
     with pytest.raises(UserError, match="no model in s3://bucket/nothing"):
-        load(f"{s3_bucket}/nothing", "cpu")
+        load(f"{s3_bucket}/nothing", "cpu", "float32")
     with pytest.raises(UserError, match=r"no such object: s3://bucket/lia-x\.pt"):
-        load(f"{s3_bucket}/lia-x.pt", "cpu")
+        load(f"{s3_bucket}/lia-x.pt", "cpu", "float32")
 
 
 @pytest.mark.parametrize(("name", "text"), [
@@ -68,7 +68,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, text: str) -> No
     (tmp_path / "me.png").touch()
     (tmp_path / "folder.pt").mkdir()
     with pytest.raises(UserError, match=text):
-        load(tmp_path / name, "cpu")
+        load(tmp_path / name, "cpu", "float32")
 
 
 def test_a_wrong_device_is_refused_before_the_file_is_read(tmp_path: Path) -> None:

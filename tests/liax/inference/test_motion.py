@@ -90,7 +90,7 @@ def test_the_id_is_the_same_on_the_way_to_use() -> None:
     torch.manual_seed(0)
     model = LiaX(preset("tiny"))
     before = space_id(model)
-    assert space_id(Renderer(model, "cpu").model) == before
+    assert space_id(Renderer(model, "cpu", "float32").model) == before
 
 
 def test_another_models_motion_is_refused(motion: Motion) -> None:

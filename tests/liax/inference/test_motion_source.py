@@ -25,7 +25,7 @@ FRAMES, EVERY = 30, 3
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return Renderer(drawn.fill(LiaX(preset("tiny"))), "cpu")
+    return Renderer(drawn.fill(LiaX(preset("tiny"))), "cpu", "float32")
 
 
 @pytest.fixture(scope="module")

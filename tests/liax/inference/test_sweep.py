@@ -28,7 +28,7 @@ FAR = (-6.0, 12.0)
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
     config = preset("tiny").model_copy(update={"directions": DIRECTIONS})
-    return Renderer(drawn.fill(LiaX(config)), "cpu")
+    return Renderer(drawn.fill(LiaX(config)), "cpu", "float32")
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 9, 48])

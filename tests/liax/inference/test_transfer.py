@@ -25,7 +25,7 @@ def model() -> LiaX:
 
 @pytest.fixture(scope="module")
 def renderer() -> Renderer:
-    return Renderer(drawn.fill(LiaX(preset("tiny"))), "cpu")
+    return Renderer(drawn.fill(LiaX(preset("tiny"))), "cpu", "float32")
 
 
 SOURCE, OTHER, *DRIVING = from_model(drawn.pictures("transfer", 9, 64))

@@ -1,0 +1,176 @@
+"""How long a driving frame takes, ours against the plain formulation of the same network (`benchmarks/plain.py`).
+
+    .venv/bin/python -m benchmarks.inference [--device cuda --preset large --sizes 512]
+
+What is timed is what every frame of a driving video costs: its motion, the walk, warp and render, from uint8 pictures
+to uint8 pictures. The source is encoded before. Plain and ours take turns, so that a noisy machine disturbs both, and
+the fastest of their runs count. On a GPU a whole `animate`, from one video file to another, is timed too.
+
+Exits with 1 if a bound is broken.
+"""
+
+import argparse
+import copy
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.environment import environment
+from benchmarks.plain import plainly
+from liax.inference.animator import Animator
+from liax.inference.precision import Precision, choose_device, choose_dtype
+from liax.inference.renderer import Renderer
+from liax.model.config import PRESETS, preset
+from liax.model.network import LiaX
+from liax.pictures import Picture, from_model, save_picture, to_model
+from liax.synthetic.scenes import portrait
+from liax.synthetic.videos import write_video
+
+BOUND_BATCH = 4
+BOUNDS = {torch.float32: 0.75, torch.bfloat16: 0.25}
+"""Ours as a share of plain's time on a CPU at a batch of 4. Plain computes in float32, as it would be written."""
+BOUND_FRAME_MS = 33.0
+"""A frame of `large` at 512 px in bfloat16 on a GPU of the H100's class, from file to file: real time at 30 fps."""
+PEAK_SIDE = {"cpu": 2048, "cuda": 8192}
+END_TO_END_FRAMES = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; times are of the whole batch."""
+
+    size_px: int
+    batch: int
+    plain_ms: float
+    ours_ms: float
+    tflop: float
+
+
+def main() -> int:
+    """Measure, print the tables, and return 1 if a bound is broken."""
+    options = _parse()
+    device = choose_device(options.device)
+    dtype = choose_dtype(options.dtype, device)
+    for name, value in environment().items():
+        print(f"- {name}: {value}")
+    peak = _peak_tflops(device, dtype)
+    print(f"- device: {device}, {_name(dtype)}, threads: {torch.get_num_threads()}, compiled: {options.compile}")
+    print(f"- matrix product of {PEAK_SIDE[device]} × {PEAK_SIDE[device]}: {peak:.2f} TFLOP/s\n")
+    print("| preset | px | batch | plain, ms | ours, ms | ours/plain | ms/frame | TFLOP/s | of the matrix product |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    broken = []
+    for size_px in options.sizes:
+        for row in _rows(options, device, dtype, size_px):
+            ratio, tflops = row.ours_ms / row.plain_ms, row.tflop / row.ours_ms * 1000
+            cells = (options.preset, size_px, row.batch, f"{row.plain_ms:.0f}", f"{row.ours_ms:.0f}", f"{ratio:.2f}")
+            speed = (f"{row.ours_ms / row.batch:.1f}", f"{tflops:.2f}", f"{tflops / peak:.0%}")
+            print("|", " | ".join(map(str, cells + speed)), "|", flush=True)
+            if device == "cpu" and row.batch == BOUND_BATCH and ratio > BOUNDS.get(dtype, 1):
+                broken.append(f"{size_px} px: {ratio:.2f} of plain's time, more than {BOUNDS[dtype]}")
+    if device == "cuda":
+        broken += _end_to_end(options, dtype)
+    print("\n" + ("\n".join(f"BROKEN: {line}" for line in broken) or "All bounds that apply here are held."))
+    return int(bool(broken))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, default="base")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512], metavar="PX")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 4, 8])
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--dtype", choices=Precision.__args__, default="auto")
+    parser.add_argument("--compile", action="store_true", help="also torch.compile ours")
+    parser.add_argument("--runs", type=int, default=3, help="of each, after one that does not count")
+    return parser.parse_args()
+
+
+def _rows(options: argparse.Namespace, device: str, dtype: torch.dtype, size_px: int) -> list[Row]:
+    torch.manual_seed(0)
+    model = LiaX(preset(options.preset, size_px)).eval().to(device)
+    plain = plainly(copy.deepcopy(model))
+    ours = Renderer(model, device, _name(dtype), compiled=options.compile)
+    noise = np.random.default_rng(0)
+    source, *driving = noise.integers(0, 256, (1 + max(options.batches), size_px, size_px, 3), dtype=np.uint8)
+    encoded = ours.encode([source])
+    tflop = _tflop(lambda: ours.model.decode(encoded.z_BD, encoded.features))
+    tflop += _tflop(lambda: ours.model.code(to_model([source], device)))
+    with torch.inference_mode():
+        z_1D, features = plain.encode(to_model([source], device))
+
+    def run_plain(pictures: Sequence[Picture]) -> list[Picture]:
+        with torch.inference_mode(), torch.autocast("cuda", dtype, enabled=device == "cuda" and dtype != torch.float32):
+            a_BM = plain.motion_coefficients(plain.code(to_model(pictures, device)))
+            return from_model(plain.decode(plain.navigate(z_1D, a_BM), features))
+
+    def run_ours(pictures: Sequence[Picture]) -> list[Picture]:
+        return ours.decode(ours.navigate(encoded.z_BD, ours.motion(pictures)), encoded.features)
+
+    rows = []
+    for batch in options.batches:
+        pictures = driving[:batch]
+        plain_ms, ours_ms = _fastest_ms([lambda p=pictures: run_plain(p), lambda p=pictures: run_ours(p)], options.runs)
+        rows.append(Row(size_px, batch, plain_ms, ours_ms, tflop * batch))
+    return rows
+
+
+def _fastest_ms(functions: Sequence[Callable[[], object]], runs: int) -> list[float]:
+    """The fastest run of each function; they take turns, and a first round does not count."""
+    times_ms: list[list[float]] = [[] for _ in functions]
+    for _ in range(1 + runs):
+        for function, times in zip(functions, times_ms, strict=True):
+            start_s = time.perf_counter()
+            function()
+            times.append((time.perf_counter() - start_s) * 1000)
+    return [min(times[1:]) for times in times_ms]
+
+
+def _tflop(function: Callable[[], object]) -> float:
+    """Multiplications and additions of one call, in 10¹²."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops() / 1e12
+
+
+def _peak_tflops(device: str, dtype: torch.dtype) -> float:
+    side = PEAK_SIDE[device]
+    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+
+    def product() -> None:
+        (left @ right)[0, 0].item()  # which waits for the GPU
+
+    return 2 * side**3 / _fastest_ms([product], 10)[0] / 1e9
+
+
+def _end_to_end(options: argparse.Namespace, dtype: torch.dtype) -> list[str]:
+    """Time `animate` from file to file; returns what breaks the bound."""
+    broken = []
+    for size_px in options.sizes:
+        renderer = Renderer(LiaX(preset(options.preset, size_px)), "cuda", _name(dtype), compiled=options.compile)
+        with tempfile.TemporaryDirectory(prefix="liax-") as scratch:
+            portrait_file, video = Path(scratch, "portrait.png"), Path(scratch, "driving.mp4")
+            save_picture(portrait(), portrait_file)
+            write_video(video, seconds=END_TO_END_FRAMES / 25, size_px=size_px)
+            animate = partial(Animator(renderer).animate, portrait_file, video, Path(scratch, "out.mp4"), crop=False)
+            frame_ms = _fastest_ms([animate], 2)[0] / END_TO_END_FRAMES
+        print(f"\nFrom file to file, {options.preset} at {size_px} px: {frame_ms:.1f} ms a frame")
+        bound_applies = (options.preset, size_px, dtype) == ("large", 512, torch.bfloat16)
+        if bound_applies and frame_ms > BOUND_FRAME_MS:
+            broken.append(f"{frame_ms:.1f} ms a frame of large at 512 px, more than {BOUND_FRAME_MS}")
+    return broken
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
