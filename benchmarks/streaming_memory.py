@@ -2,9 +2,11 @@
 
     .venv/bin/python -m benchmarks.streaming_memory [--device cuda] [--commands animate edit-video]
 
-Each run is a process of its own, `liax animate` or `liax edit-video`, with an untrained model of the preset tiny. Its
-peak resident memory is what Linux counts (VmHWM); the ffmpeg that it starts is counted apart, because the two do not
-share memory. On a GPU, PyTorch's own peak is a third column.
+Each run is a process of its own, `liax animate` or `liax edit-video`, with an untrained model of the preset tiny. Peak
+resident memory is what Linux counts (VmHWM), of that process, of the ffmpeg that it starts, and the sum of the two. The
+bound holds for the process and for the sum. ffmpeg alone has none: it keeps the index of the MP4 file that it reads and
+of the one that it writes, together some 150 bytes for each frame and packet of sound (a stream to a format without an
+index does not grow). On a GPU, PyTorch's own peak is bounded too.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUND = 1.10
+BROKEN = "BROKEN"
 SHORT_S, LONG_S = 10, 600
 SIZE_PX = 256
 PRESET = "tiny"
@@ -66,7 +69,7 @@ def main() -> int:
         _make_inputs(folder, options.seconds)
         rows = [row for command in options.commands for row in _compared(folder, command, options)]
     print("\n".join(rows))
-    return int(any(row.endswith("BROKEN |") for row in rows))
+    return int(any(row.endswith(f"{BROKEN} |") for row in rows))
 
 
 def _make_inputs(folder: Path, long_s: int) -> None:
@@ -94,16 +97,15 @@ def _compared(folder: Path, command: str, options: argparse.Namespace) -> list[s
     """Lines of the table for one command."""
     short, long = (_measured(folder, command, seconds, options.device) for seconds in (SHORT_S, options.seconds))
     rows = [f"| {command} | {SHORT_S} s | {options.seconds} s | ratio | bound | |", "|---|---|---|---|---|---|"]
-    for name, few, many in (
-        ("process, MiB", short.process_bytes, long.process_bytes),
-        ("ffmpeg, MiB", short.ffmpeg_bytes, long.ffmpeg_bytes),
-        ("GPU, MiB", short.gpu_bytes, long.gpu_bytes),
+    for name, few, many, bound in (
+        ("process, MiB", short.process_bytes, long.process_bytes, BOUND),
+        ("ffmpeg, MiB", short.ffmpeg_bytes, long.ffmpeg_bytes, None),
+        ("both, MiB", short.process_bytes + short.ffmpeg_bytes, long.process_bytes + long.ffmpeg_bytes, BOUND),
+        ("GPU, MiB", short.gpu_bytes, long.gpu_bytes, BOUND),
     ):
         if few:
-            held = "held" if many <= BOUND * few else "BROKEN"
-            rows.append(
-                f"| {name} | {few / 2**20:.1f} | {many / 2**20:.1f} | {many / few:.3f} | {BOUND:.2f} | {held} |"
-            )
+            verdict = "| |" if bound is None else f"{bound:.2f} | {'held' if many <= bound * few else BROKEN} |"
+            rows.append(f"| {name} | {few / 2**20:.1f} | {many / 2**20:.1f} | {many / few:.3f} | {verdict}")
     return [*rows, f"| time, s | {short.seconds:.1f} | {long.seconds:.1f} | | | |", ""]
 
 
