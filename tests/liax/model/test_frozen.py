@@ -80,7 +80,7 @@ def test_what_decides_positions_stays_float32() -> None:
     frozen = freeze(LiaX(CONFIG), torch.bfloat16)
     assert frozen.dictionary().dtype == torch.float32
     assert frozen.encoder.to_code.weight.dtype == torch.float32
-    assert {level.to_flow.bias_O.dtype for level in frozen.decoder.levels} == {torch.float32}
+    assert {level.to_flow.conv.weight.dtype for level in frozen.decoder.levels} == {torch.float32}
     assert frozen.decoder.levels[0].render_blocks[0].conv1.conv.weight.dtype == torch.bfloat16
 
 
