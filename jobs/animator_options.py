@@ -37,6 +37,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
         names = ("auto", "float32", "bfloat16", "float16")
         self.add_argument("--dtype", default="auto", choices=names, help="precision (default: auto, by the device)")
+        self.add_argument("--compile", action="store_true", help="torch.compile first: for long videos on a GPU")
         self.add_argument("--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db here)")
 
     def add_framing(self, paste_back: bool = True) -> None:
@@ -93,7 +94,7 @@ def load_animator(options: argparse.Namespace) -> "Animator":
     """The model that was named. Raises UserError when it cannot be used."""
     from liax.inference.animator import Animator  # loads PyTorch
 
-    return Animator.from_pretrained(options.model, options.device, options.dtype, options.tracking_uri)
+    return Animator.from_pretrained(options.model, options.device, options.dtype, options.tracking_uri, compiled=options.compile)
 
 
 def sound_files(options: argparse.Namespace, own: str) -> list[str]:

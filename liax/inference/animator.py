@@ -46,7 +46,13 @@ class Animator:
 
     @classmethod
     def from_pretrained(
-        cls, source: str | Path, device: str = "auto", dtype: str = "auto", tracking_uri: str | None = None
+        cls,
+        source: str | Path,
+        device: str = "auto",
+        dtype: str = "auto",
+        tracking_uri: str | None = None,
+        *,
+        compiled: bool = False,
     ) -> "Animator":
         """Load a model.
 
@@ -56,8 +62,9 @@ class Animator:
             device: `auto` takes a GPU where there is one.
             dtype: `auto`, `float32`, `bfloat16` or `float16`.
             tracking_uri: MLflow's address for a registered model.
+            compiled: also `torch.compile` it, which pays for long videos on a GPU only.
         """
-        return cls(*load(source, device, dtype, tracking_uri))
+        return cls(*load(source, device, dtype, tracking_uri, compiled=compiled))
 
     def animate(
         self,

@@ -14,13 +14,18 @@ from liax.model.weights import CONFIG_FILE, load_model
 
 
 def load(
-    source: str | Path, device: str = "auto", dtype: str = "auto", tracking_uri: str | None = None
+    source: str | Path,
+    device: str = "auto",
+    dtype: str = "auto",
+    tracking_uri: str | None = None,
+    *,
+    compiled: bool = False,
 ) -> tuple[Renderer, Controls]:
     """A model, ready, and what its directions are called.
 
     Args:
         source: see `liax.inference.animator.Animator.from_pretrained`.
-        device, dtype: see `Renderer`.
+        device, dtype, compiled: see `Renderer`.
         tracking_uri: MLflow's address for a registered model.
 
     Raises:
@@ -34,7 +39,7 @@ def load(
         named = RELEASED if model.config.directions == RELEASED_DIRECTIONS else None
     else:
         model, named = _own(name, tracking_uri), None
-    return Renderer(model, device, dtype), Controls(model.config.directions, named)
+    return Renderer(model, device, dtype, compiled=compiled), Controls(model.config.directions, named)
 
 
 def _released(name: str) -> LiaX:
