@@ -94,7 +94,9 @@ def load_animator(options: argparse.Namespace) -> "Animator":
     """The model that was named. Raises UserError when it cannot be used."""
     from liax.inference.animator import Animator  # loads PyTorch
 
-    return Animator.from_pretrained(options.model, options.device, options.dtype, options.tracking_uri, compiled=options.compile)
+    return Animator.from_pretrained(
+        options.model, options.device, options.dtype, options.tracking_uri, compiled=options.compile
+    )
 
 
 def sound_files(options: argparse.Namespace, own: str) -> list[str]:

@@ -15,7 +15,8 @@ def choose_device(device: str) -> str:
     if device == "auto":
         return next(name for name, count in counts.items() if count)
     kind, _, number = device.partition(":")
-    if kind not in counts or not (number or "0").isdigit() or int(number or 0) >= counts[kind]:
+    chosen = int(number) if number.isdecimal() else 0 if device == kind else None
+    if kind not in counts or chosen is None or chosen >= counts[kind]:
         there = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items() if count)
         raise UserError(f"no device {device} on this machine; there is {there}")
     return device
@@ -32,7 +33,7 @@ def choose_dtype(dtype: str, device: str) -> torch.dtype:
     """
     if dtype not in get_args(Precision):
         raise UserError(f"unknown precision '{dtype}': use {', '.join(get_args(Precision))}")
-    if dtype == "float16" and device == "cpu":
+    if dtype == "float16" and device.startswith("cpu"):
         raise UserError("float16 is for GPUs: on a CPU use bfloat16, float32 or auto")
     if dtype != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype]
@@ -42,7 +43,7 @@ def choose_dtype(dtype: str, device: str) -> torch.dtype:
 def _multiplies_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device == "cpu":
+    if device.startswith("cpu"):
         can = torch.cpu.get_capabilities()
         return bool(can.get("amx_bf16") or can.get("avx512_bf16"))
     return False  # MPS: never tried

@@ -10,7 +10,7 @@ from liax.inference import precision
 from liax.inference.precision import choose_device, choose_dtype
 
 
-@pytest.mark.parametrize("device", ["tpu", "cuda:99", "cuda:x", "cpu:1", ""])
+@pytest.mark.parametrize("device", ["tpu", "cuda:99", "cuda:x", "cpu:1", "cpu:", "cuda:", ""])
 def test_absent_device_is_refused_with_those_that_are_there(device: str) -> None:
     with pytest.raises(UserError, match=r"there is .*cpu"):
         choose_device(device)
@@ -44,5 +44,6 @@ def test_auto_agrees_with_what_linux_says_of_this_processor() -> None:
 def test_wrong_precision_is_refused() -> None:
     with pytest.raises(UserError, match="bfloat16"):
         choose_dtype("int8", "cpu")
-    with pytest.raises(UserError, match="float16 is for GPUs"):
-        choose_dtype("float16", "cpu")
+    for device in ("cpu", "cpu:0"):
+        with pytest.raises(UserError, match="float16 is for GPUs"):
+            choose_dtype("float16", device)
