@@ -44,7 +44,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="looped video to write")
-    parser.add_argument("--still", metavar="FILE.png", help="grid of pictures to write (default: beside the video)")
+    parser.add_argument("--still", metavar="FILE.png", help="grid of pictures to write (default: FILE.grid.png)")
     parser.add_model()
     parser.add_argument("--direction", default="all", metavar="NAME", help="a name, a number, or all (default: all)")
     parser.add_argument(
@@ -60,8 +60,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _beside(url: str) -> str:
-    """The video's name with the ending of a picture; `with_suffix` would halve the slashes of s3://."""
-    return url.removesuffix(PurePosixPath(url).suffix) + STILL[0]
+    """me.grid.png for me.mp4: a name of its own, because me.png may well be the portrait that me.mp4 is made from."""
+    return url.removesuffix(PurePosixPath(url).suffix) + ".grid" + STILL[0]  # `with_suffix` halves s3://'s slashes
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def test_from_a_video_to_an_animation(tmp_path: Path, monkeypatch: pytest.Monkey
     with Image.open("edited.jpg") as edited:
         assert edited.size == (64, 64)
     assert Path("sweep.mp4").is_file()
-    assert Path("sweep.png").is_file()
+    assert Path("sweep.grid.png").is_file()
 
     for name, size in (("out.mp4", (64, 64)), ("wide.mp4", (768, 256)), ("edited.mp4", (256, 256))):
         with av.open(str(tmp_path / name)) as container:

@@ -1,5 +1,6 @@
 """The sweep command: a loop and a grid of pictures."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,20 @@ def test_all_directions_with_the_grid_beside_the_video(studio: Path) -> None:
     info = probe("all.mp4")
     assert info.frames_estimate == 4
     assert info.width_px * info.height_px >= preset("tiny").directions * 64 * 64
-    with Image.open("all.png") as grid:
+    with Image.open("all.grid.png") as grid:
         assert grid.height >= preset("tiny").directions * 32
-    assert {path.name for path in Path.cwd().iterdir()} == {"all.mp4", "all.png"}
+    assert {path.name for path in Path.cwd().iterdir()} == {"all.mp4", "all.grid.png"}
+
+
+def test_a_grid_that_was_not_asked_for_replaces_no_picture(studio: Path) -> None:
+    portrait = Path(shutil.copy(studio / "me.png", "me.png")).read_bytes()
+    assert main(["sweep", "-s", "me.png", "-o", "me.mp4", "--direction", "1", "--frames", "2"]) == 0
+    assert Path("me.png").read_bytes() == portrait
+    assert {path.name for path in Path.cwd().iterdir()} == {"me.mp4", "me.grid.png", "me.png"}
 
 
 def test_files_on_s3(studio: Path, s3_bucket: str) -> None:
     storage.upload(studio / "me.png", f"{s3_bucket}/me.png")
     names = ["-s", f"{s3_bucket}/me.png", "-o", f"{s3_bucket}/sweep/1.mp4"]
     assert main(["sweep", *names, "--direction", "1", "--frames", "4"]) == 0
-    assert storage.list_files(f"{s3_bucket}/sweep") == [f"{s3_bucket}/sweep/1.mp4", f"{s3_bucket}/sweep/1.png"]
+    assert storage.list_files(f"{s3_bucket}/sweep") == [f"{s3_bucket}/sweep/1.grid.png", f"{s3_bucket}/sweep/1.mp4"]
