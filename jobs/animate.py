@@ -32,12 +32,10 @@ def run(argv: Sequence[str]) -> int:
         out, motion_out = files.write(options.output), files.write_optional(options.save_motion)
         wide_out = files.write_optional(options.side_by_side)
         animator = load_animator(options)
-        if motion_out is not None:
-            animator.encode_motion(driving, motion_out, crop=not options.no_crop)
         if _is_motion(options.driving):
             written = animator.render(source, driving, out, **chosen)
         else:
-            written = animator.animate(source, driving, out, side_by_side_out=wide_out, **chosen)
+            written = animator.animate(source, driving, out, side_by_side_out=wide_out, motion_out=motion_out, **chosen)
     say(described(options.output, written))
     return 0
 
@@ -94,6 +92,9 @@ def _check(options: argparse.Namespace) -> None:
     elif options.audio is None:
         options.audio = "driving"
     check_options(options)
+    from liax.inference.transfer import check_mode  # loads PyTorch
+
+    check_mode(options.mode, options.start_frame, crop=not options.no_crop)
     inputs = [options.source, options.driving, *sound_files(options, own="driving")]
     check_files(inputs, [(options.output, VIDEO), (options.save_motion, MOTION), (options.side_by_side, VIDEO)])
 

@@ -39,6 +39,15 @@ def files_in(*folders: str) -> list[Path]:
     return found
 
 
+def test_the_animator_is_there_without_its_module() -> None:
+    import liax
+    from liax.inference.animator import Animator
+
+    assert liax.Animator is Animator
+    with pytest.raises(AttributeError, match="no attribute 'Animators'"):
+        getattr(liax, "Animators")  # noqa: B009 - as a user's slip
+
+
 def test_the_library_imports_neither_pipelines_nor_jobs() -> None:
     for file in files_in("liax"):
         outside = {name for name in imports_of(file) if name.split(".")[0] in ("pipelines", "jobs")}

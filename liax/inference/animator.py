@@ -18,9 +18,9 @@ from liax.inference.motion_source import FromFile, FromVideo, encode_motion, mea
 from liax.inference.portraits import open_portraits
 from liax.inference.renderer import Renderer
 from liax.inference.sweep import FRAMES, check_frames, rows_of, write_sweep
-from liax.inference.transfer import Mode, StartFrame, check_mode, edited, moved, write_transfer
+from liax.inference.transfer import Mode, StartFrame, check_mode, framed, moved, shifted, write_transfer
 from liax.pictures import Picture, check_picture_name, save_picture
-from liax.video.sound import check_sound
+from liax.video.sound import sound_file
 
 
 class Animator:
@@ -80,6 +80,7 @@ class Animator:
         paste_back: bool = False,
         audio: str | Path | None = "driving",
         side_by_side_out: str | Path | None = None,
+        motion_out: str | Path | None = None,
     ) -> Animation:
         """Write a video of the portrait with the driving video's motion, length and rate.
 
@@ -95,14 +96,18 @@ class Animator:
                 `auto` takes the one whose head pose is nearest the portrait's.
             audio: `driving` keeps that video's sound; else the sound of this file, or none.
             side_by_side_out: also write portrait | driving | result here.
+            motion_out: also write the motion (.motion) for `render`, when the video is finished.
         """
         check_mode(mode, start_frame, crop)
+        if motion_out is not None:
+            check_name(motion_out)
         check_choice(face, crop, paste_back)
-        delta_M, sound = self.controls.delta(controls), _sound(audio, driving)
+        delta_M, sound = self.controls.delta(controls), sound_file(audio, "driving", driving)
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
-            motion = FromVideo(self.renderer, open_driving(driving, self.size_px, finder))
-        return write_transfer(
+            video = open_driving(driving, self.size_px, finder)
+        motion = FromVideo(self.renderer, video, keep=motion_out is not None)
+        written = write_transfer(
             self.renderer,
             portraits,
             motion,
@@ -113,6 +118,9 @@ class Animator:
             audio=sound,
             side_by_side_out=side_by_side_out,
         )
+        if motion_out is not None:
+            motion.motion().save(motion_out)
+        return written
 
     def render(
         self,
@@ -131,8 +139,11 @@ class Animator:
         """As `animate`, with a motion that `encode_motion` has made (or its file), which has no pictures and sound."""
         check_mode(mode, start_frame, crop)
         check_choice(face, crop, paste_back)
-        delta_M, sound = self.controls.delta(controls), _sound(audio, None)
-        known = FromFile(self.renderer, motion if isinstance(motion, Motion) else Motion.load(motion))
+        delta_M, sound = self.controls.delta(controls), sound_file(audio)
+        if isinstance(motion, Motion):
+            known = FromFile(self.renderer, motion)
+        else:
+            known = FromFile(self.renderer, Motion.load(motion), str(motion))
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
         return write_transfer(
@@ -185,7 +196,7 @@ class Animator:
         delta_M = self.controls.delta(controls)
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back)
-        whole_HWC = portraits.compose([next(edited(self.renderer, one, [delta_M])) for one in portraits.pictures])
+        whole_HWC = portraits.compose([next(shifted(self.renderer, one, [delta_M])) for one in portraits.pictures])
         if out is not None:
             save_picture(whole_HWC, out)
         return whole_HWC
@@ -263,28 +274,19 @@ class Animator:
         mode: Mode = "relative",
         controls: Settings | None = None,
     ) -> Iterator[Picture]:
-        """The portrait with the motion of each driving picture in turn, as they come.
+        """The portrait with the motion of each driving picture in turn, as they come: each before the next is taken.
 
         Args:
             portrait_SSC: uint8 RGB, framed as `liax.crop` does.
             driving: pictures of the same kind; the first is the start of relative transfer.
             mode: see `animate`.
 
-        Yields:
+        Returns:
             One uint8 S×S×C RGB picture for each driving picture.
         """
         check_mode(mode)
         delta_M = self.controls.delta(controls)
-        steps = measured(self.renderer, driving)
-        for _, (result_SSC,) in moved(self.renderer, [portrait_SSC], steps, mode, delta_M):
-            yield result_SSC
-
-
-def _sound(audio: str | Path | None, driving: str | Path | None) -> Path | None:
-    """The file whose sound is meant. Raises UserError for one that has none."""
-    if audio is None:
-        return None
-    if audio == "driving" and driving is not None:
-        return Path(driving)  # may be silent
-    check_sound(audio)
-    return Path(audio)
+        portrait_SSC = framed(portrait_SSC, self.size_px, "the portrait")
+        checked = (framed(picture, self.size_px, "a driving picture") for picture in driving)
+        steps = measured(self.renderer, checked, together=1)
+        return (result_SSC for _, (result_SSC,) in moved(self.renderer, [portrait_SSC], steps, mode, delta_M))

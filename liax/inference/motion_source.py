@@ -19,6 +19,7 @@ from liax.inference.driving import Driving, constant_rate
 from liax.inference.motion import Motion, space_id
 from liax.inference.renderer import Renderer
 from liax.pictures import Picture
+from liax.progress import Progress
 
 Step = tuple[Sequence[Picture], Tensor]
 """The next frames: driving pictures (none, where only a motion is known) and their coefficients a_BM."""
@@ -44,21 +45,38 @@ class MotionSource(Protocol):
 
 
 class FromVideo:
-    """A driving video, measured by the model as it is read."""
+    """A driving video, measured by the model as it is read.
 
-    def __init__(self, renderer: Renderer, video: Driving) -> None:
-        self._renderer, self.video = renderer, video
+    Args:
+        keep: keep what `steps` measures, some 160 bytes a frame, for `motion`.
+    """
+
+    def __init__(self, renderer: Renderer, video: Driving, *, keep: bool = False) -> None:
+        self._renderer, self.video, self._keep = renderer, video, keep
         self.fps, self.frames_estimate = video.fps, video.frames_estimate
+        self._kept: list[NDArray[np.float32]] = []
 
     def steps(self) -> Iterator[Step]:
         """See `MotionSource`."""
-        return measured(self._renderer, self._pictures())
+        self._kept.clear()
+        for pictures, a_BM in measured(self._renderer, self._pictures(), self._renderer.batch):
+            if self._keep:
+                self._kept.append(a_BM.cpu().numpy())
+            yield pictures, a_BM
 
     def at(self, frame: int) -> Tensor:
         """See `MotionSource`."""
-        for picture_SSC in islice(self._pictures(), frame, None):
-            return self._renderer.motion([picture_SSC])
-        raise _no_frame(frame)
+        # Together with the frames that `steps` measures it with: how many there are changes how results are rounded.
+        start, place = frame - frame % self._renderer.batch, frame % self._renderer.batch
+        together = list(islice(self._pictures(), start, start + self._renderer.batch))
+        if place >= len(together):
+            raise _no_frame(frame)
+        return self._renderer.motion(together)[place : place + 1]
+
+    def motion(self) -> Motion:
+        """What `steps` has measured, for a source that keeps it."""
+        a_TM = np.concatenate(self._kept)
+        return Motion(a_TM, self.fps, self.head_pose(len(a_TM)), space_id(self._renderer.model))
 
     def nearest(self, pose_deg_3: NDArray[np.floating]) -> int:
         """See `MotionSource`."""
@@ -109,18 +127,20 @@ class FromFile:
         return torch.from_numpy(a_BM.copy()).to(self._renderer.device)
 
 
-def measured(renderer: Renderer, pictures: Iterable[Picture]) -> Iterator[Step]:
-    """Pictures (uint8 S×S×C) in batches with their coefficients, as they come."""
+def measured(renderer: Renderer, pictures: Iterable[Picture], together: int) -> Iterator[Step]:
+    """Pictures (uint8 S×S×C) with their coefficients, as soon as so many are there."""
     incoming = iter(pictures)
-    while batch := list(islice(incoming, renderer.batch)):
+    while batch := list(islice(incoming, together)):
         yield batch, renderer.motion(batch)
 
 
 def encode_motion(renderer: Renderer, video: Driving) -> Motion:
     """The motion of a whole video, which is some 160 bytes a frame."""
-    source = FromVideo(renderer, video)
-    a_TM = np.concatenate([a_BM.cpu().numpy() for _, a_BM in source.steps()])
-    return Motion(a_TM.astype(np.float32), source.fps, source.head_pose(len(a_TM)), space_id(renderer.model))
+    source = FromVideo(renderer, video, keep=True)
+    with Progress(source.frames_estimate, "measure the motion", "frame") as progress:
+        for _, a_BM in source.steps():
+            progress.advance(len(a_BM))
+    return source.motion()
 
 
 def _nearest(head_pose_T3: NDArray[np.float32], pose_deg_3: NDArray[np.floating]) -> int:

@@ -17,7 +17,7 @@ from liax.errors import UserError
 from liax.inference.animation import Animation
 from liax.inference.controls import Controls, Direction
 from liax.inference.renderer import Renderer
-from liax.inference.transfer import edited
+from liax.inference.transfer import shifted
 from liax.pictures import Picture, save_picture
 from liax.progress import Progress
 from liax.video.encode import VideoWriter
@@ -104,7 +104,7 @@ def _along(
 ) -> Iterator[Picture]:
     low, high = row.span
     deltas = [np.float32(low + share * (high - low)) * row.unit_M for share in shares]
-    for picture_SSC in edited(renderer, portrait_SSC, deltas):
+    for picture_SSC in shifted(renderer, portrait_SSC, deltas):
         progress.advance()
         yield picture_SSC
 

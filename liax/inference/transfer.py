@@ -26,6 +26,8 @@ from liax.video.encode import VideoWriter
 
 Mode = Literal["relative", "absolute"]
 StartFrame = int | Literal["auto"]
+MOST_FRAMES = 2**31
+"""Beyond the frames of any video: two years at 30 fps."""
 Moved = tuple[Picture | None, tuple[Picture, ...]]
 """A driving picture, if there is one, and the result for each portrait: uint8 S×S×C."""
 
@@ -36,10 +38,23 @@ def check_mode(mode: str, start_frame: StartFrame = 0, crop: bool = True) -> Non
         raise UserError(f"unknown mode '{mode}': use {' or '.join(get_args(Mode))}")
     if start_frame != "auto" and (not isinstance(start_frame, int) or start_frame < 0):
         raise UserError(f"start frame {start_frame} cannot be: give a whole number from 0 on, or auto")
+    if start_frame != "auto" and start_frame >= MOST_FRAMES:
+        raise UserError(f"start frame {start_frame} cannot be: no video is that long; give its number, or auto")
     if start_frame == "auto" and not crop:
         raise UserError("start frame auto compares head poses, for which faces must be looked for: leave out --no-crop")
     if mode == "absolute" and start_frame != 0:
         raise UserError("absolute transfer does not look at the start frame: leave one of the two out")
+
+
+def framed(picture: Picture, size_px: int, name: str) -> Picture:
+    """The same picture. Raises UserError unless it is as the model sees it."""
+    wanted = (size_px, size_px, 3)
+    if picture.shape != wanted or picture.dtype != np.uint8:
+        raise UserError(
+            f"{name} is {picture.dtype} {picture.shape}: give uint8 {wanted} RGB, "
+            "framed round the face as `liax.crop.cut` makes it"
+        )
+    return picture
 
 
 def moved(
@@ -71,7 +86,7 @@ def moved(
         yield from zip(pictures or repeat(None), zip(*results, strict=True), strict=False)
 
 
-def edited(renderer: Renderer, portrait_SSC: Picture, deltas: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:
+def shifted(renderer: Renderer, portrait_SSC: Picture, deltas: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:
     """One picture for each δ_M, z + Q(a + δ), uint8 S×S×C; the portrait is encoded once."""
     source = renderer.encode([portrait_SSC])
     steps = [torch.from_numpy(delta_M) for delta_M in deltas]
@@ -106,7 +121,8 @@ def write_transfer(
         progress = stack.enter_context(Progress(motion.frames_estimate, "animate", "frame"))
         for seen, results in moved(renderer, portraits.pictures, motion.steps(), mode, delta_M, starts):
             writer.write(portraits.compose(results))
-            if wide is not None and seen is not None:
+            if wide is not None:
+                assert seen is not None, "a motion without its video has no pictures to compare"
                 wide.write(side_by_side([*portraits.pictures, seen, *results]))
             progress.advance()
     return Animation(writer.frames, motion.fps, width_px, height_px)

@@ -5,11 +5,8 @@ from pathlib import Path
 import ffmpeg
 
 from liax.errors import UserError, VideoError
-from liax.video.ffmpeg import CONTAINERS, INPUT_OPTIONS, file_url
+from liax.video.ffmpeg import INPUT_OPTIONS, file_url
 from liax.video.probe import start_s
-
-SOUND_OPTIONS = INPUT_OPTIONS | {"format_whitelist": f"{CONTAINERS},wav,mp3,flac,aac"}
-"""What a file that is opened for its sound only is restricted to: these four hold nothing else."""
 
 KEEP_CLOCK = ("-copyts",)
 """Without it ffmpeg counts the times of some containers from the sound's own beginning, not from the file's."""
@@ -24,10 +21,28 @@ def sound_start_s(path: str | Path) -> float | None:
     import av
 
     try:
-        with av.open(file_url(path), options=SOUND_OPTIONS, metadata_errors="replace") as container:
+        with av.open(file_url(path), options=INPUT_OPTIONS, metadata_errors="replace") as container:
             return start_s(container) if container.streams.audio else None
     except (av.FFmpegError, OSError, EOFError) as error:
         raise VideoError(path, "unreadable", str(getattr(error, "strerror", None) or error)) from error
+
+
+def sound_file(audio: str | Path | None, own: str = "", video: str | Path | None = None) -> Path | None:
+    """The file whose sound is meant.
+
+    Args:
+        audio: a file, which must have sound, or None for no sound.
+        own: the word for the sound of `video`, which may have none.
+
+    Raises:
+        UserError: as `check_sound`.
+    """
+    if audio is None:
+        return None
+    if audio == own and video is not None:
+        return Path(video)
+    check_sound(audio)
+    return Path(audio)
 
 
 def check_sound(path: str | Path) -> None:
@@ -49,6 +64,6 @@ def sound_of(path: str | Path, start: float) -> ffmpeg.nodes.Stream:
         path: a local file.
         start: its `sound_start_s`.
     """
-    sound = ffmpeg.input(file_url(path), **SOUND_OPTIONS)["a:0"].filter("asetpts", f"PTS-{start:.6f}/TB")
+    sound = ffmpeg.input(file_url(path), **INPUT_OPTIONS)["a:0"].filter("asetpts", f"PTS-{start:.6f}/TB")
     # `async=1`: where time stamps leave a gap there is silence, so that what follows stays in step.
     return sound.filter("aresample", **{"async": 1, "first_pts": 0}).filter("apad")

@@ -1,5 +1,6 @@
 """From files to files through everything that a user calls. The weights are random: the plumbing is tested."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from liax.crop import Square, cut
 from liax.errors import UserError
 from liax.face import FaceFinder
 from liax.inference.animator import Animator
+from liax.inference.motion import Motion
 from liax.inference.portraits import open_portraits
 from liax.inference.precision import choose_device
-from liax.inference.transfer import edited
+from liax.inference.transfer import shifted
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.model.weights import save_model
@@ -83,12 +85,30 @@ def test_a_motion_file_gives_the_same_video(animator: Animator, folder: Path, tm
         assert distance(shown(tmp_path / f"{name}.mp4"), wanted) < 1
 
 
+def test_the_motion_is_saved_on_the_way(animator: Animator, folder: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.motion"
+    animator.animate(folder / "me.png", folder / "talk.mp4", tmp_path / "out.mp4", motion_out=saved)
+    motion, alone = Motion.load(saved), animator.encode_motion(folder / "talk.mp4")
+    np.testing.assert_array_equal(motion.coefficients_TM, alone.coefficients_TM)
+    np.testing.assert_array_equal(motion.head_pose_T3, alone.head_pose_T3)
+    assert (motion.fps, motion.space_id) == (alone.fps, alone.space_id)
+    saved.unlink()
+    for source, options in (("blank.png", {}), ("me.png", {"start_frame": 99}), ("me.png", {"controls": {"yaw": 1}})):
+        with pytest.raises(UserError):
+            animator.animate(
+                folder / source, folder / "talk.mp4", tmp_path / "no.mp4", motion_out=tmp_path / "no.motion", **options
+            )
+    with pytest.raises(UserError, match=r"ends in \.motion"):
+        animator.animate(folder / "me.png", folder / "talk.mp4", tmp_path / "no.mp4", motion_out=tmp_path / "no.bin")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
 def test_another_models_motion_is_refused(animator: Animator, folder: Path, tmp_path: Path) -> None:
     animator.encode_motion(folder / "talk.mp4", tmp_path / "talk.motion")
     torch.manual_seed(1)
     save_model(LiaX(preset("tiny")), tmp_path / "other")
     other = Animator.from_pretrained(tmp_path / "other", "cpu")
-    with pytest.raises(UserError, match="another model"):
+    with pytest.raises(UserError, match=r"talk\.motion was measured by another model"):
         other.render(folder / "me.png", tmp_path / "talk.motion", tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
@@ -144,7 +164,7 @@ def test_edit_adds_to_the_portraits_own_pose(animator: Animator, folder: Path, t
         portraits = open_portraits(folder / "me.png", 64, finder, paste_back=True)
     delta_M = np.zeros(20, np.float32)
     delta_M[[2, 7]] = 0.5, -1.5
-    (expected,) = edited(animator.renderer, portraits.pictures[0], [delta_M])
+    (expected,) = shifted(animator.renderer, portraits.pictures[0], [delta_M])
     controls = {"2": 0.2, 2: 0.3, 7: -1.5}
     np.testing.assert_array_equal(animator.edit(folder / "me.png", None, controls), expected)
     whole = animator.edit(folder / "me.png", tmp_path / "out.png", controls, paste_back=True)
@@ -210,6 +230,39 @@ def test_bad_input_is_named_and_leaves_no_file(
         animator.animate(folder / source, folder / driving, tmp_path / "out.mp4", **options)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def framed_pictures(folder: Path) -> list[Picture]:
+    return [cut(picture, Square(64, 64, 128), 64) for picture in shown(folder / "talk.mp4")]
+
+
+def test_frames_come_one_by_one(animator: Animator, folder: Path) -> None:
+    portrait_SSC, *driving = framed_pictures(folder)
+    taken = 0
+
+    def camera() -> Iterator[Picture]:
+        nonlocal taken
+        for picture in driving:
+            taken += 1
+            yield picture
+
+    results = animator.frames(portrait_SSC, camera(), controls={3: 0.4})
+    for made in range(1, len(driving) + 1):
+        assert next(results).shape == (64, 64, 3)
+        assert taken == made
+    assert next(results, None) is None
+
+
+def test_frames_refuses_before_the_first_is_asked_for(animator: Animator, folder: Path) -> None:
+    portrait_SSC, *driving = framed_pictures(folder)
+    for options in ({"mode": "other"}, {"controls": {"yaw": 1}}):
+        with pytest.raises(UserError):
+            animator.frames(portrait_SSC, driving, **options)
+    for wrong in (portrait_SSC[:32], portrait_SSC.astype(np.float32), portrait_SSC[..., 0]):
+        with pytest.raises(UserError, match=r"the portrait is .*: give uint8 \(64, 64, 3\)"):
+            animator.frames(wrong, driving)
+        with pytest.raises(UserError, match="a driving picture is"):
+            list(animator.frames(portrait_SSC, [driving[0], wrong]))
 
 
 def test_wrong_names_are_refused_before_the_work(animator: Animator, folder: Path, tmp_path: Path) -> None:

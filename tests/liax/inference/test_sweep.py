@@ -11,7 +11,7 @@ from liax.errors import UserError
 from liax.inference.controls import RELEASED, Controls
 from liax.inference.renderer import Renderer
 from liax.inference.sweep import LABEL_PX, STILLS, TILE_PX, check_frames, loop_steps, rows_of, write_sweep
-from liax.inference.transfer import edited
+from liax.inference.transfer import shifted
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.pictures import from_model, load_picture
@@ -51,7 +51,7 @@ def test_one_direction_fills_the_video(renderer: Renderer, tmp_path: Path) -> No
     shown = [picture.astype(float) for _, picture in frames(tmp_path / "o.mp4")]
     assert len(shown) == 10
     steps = np.stack([np.eye(DIRECTIONS, dtype=np.float32)[3] * np.float32(-6 + 18 * share) for share in (0, 0.5, 1)])
-    low, middle, high = (picture.astype(float) for picture in edited(renderer, PORTRAIT, steps))
+    low, middle, high = (picture.astype(float) for picture in shifted(renderer, PORTRAIT, steps))
     assert np.abs(low - high).mean() > 2
     for frame, expected in ((0, low), (5, high)):
         others = [np.abs(picture - expected).mean() for picture in (low, middle, high) if picture is not expected]
@@ -66,7 +66,7 @@ def test_stills_go_from_end_to_end(renderer: Renderer, tmp_path: Path) -> None:
     grid = load_picture(tmp_path / "o.png")
     assert grid.shape == (LABEL_PX + TILE_PX, STILLS * TILE_PX, 3)
     deltas = [value * rows[0].unit_M for value in np.float32([-6, -1.5, 3, 7.5, 12])]
-    for place, expected in enumerate(edited(renderer, PORTRAIT, deltas)):
+    for place, expected in enumerate(shifted(renderer, PORTRAIT, deltas)):
         tile = grid[:, place * TILE_PX : (place + 1) * TILE_PX].astype(int)
         enlarged = cv2.resize(expected, (TILE_PX, TILE_PX), interpolation=cv2.INTER_CUBIC)
         assert np.abs(tile[LABEL_PX:] - enlarged).max() <= 2

@@ -10,7 +10,7 @@ from torch import Tensor
 from liax.errors import UserError
 from liax.inference.motion_source import measured
 from liax.inference.renderer import Renderer
-from liax.inference.transfer import Mode, check_mode, edited, moved
+from liax.inference.transfer import Mode, check_mode, moved, shifted
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.pictures import Picture, from_model, to_model
@@ -49,7 +49,7 @@ def test_relative(model: LiaX, renderer: Renderer, delta_M: np.ndarray, start: i
     z, features, a_source = own(model, SOURCE)
     a_start = own(model, DRIVING[start])[2]
     starts = [a_start] if start else None
-    results = list(moved(renderer, [SOURCE], measured(renderer, DRIVING), "relative", delta_M, starts))
+    results = list(moved(renderer, [SOURCE], measured(renderer, DRIVING, renderer.batch), "relative", delta_M, starts))
     assert len(results) == len(DRIVING)
     basis = model.dictionary()
     for picture, (seen, (result,)) in zip(DRIVING, results, strict=True):
@@ -64,7 +64,9 @@ def test_relative(model: LiaX, renderer: Renderer, delta_M: np.ndarray, start: i
 def test_absolute(model: LiaX, renderer: Renderer) -> None:
     z, features, _ = own(model, SOURCE)
     for picture, (_, (result,)) in zip(
-        DRIVING, moved(renderer, [SOURCE], measured(renderer, DRIVING), "absolute", DELTA_M), strict=True
+        DRIVING,
+        moved(renderer, [SOURCE], measured(renderer, DRIVING, renderer.batch), "absolute", DELTA_M),
+        strict=True,
     ):
         a = own(model, picture)[2] + torch.from_numpy(DELTA_M)
         same(result, model.decode(z + a @ model.dictionary().T, features))
@@ -74,15 +76,15 @@ def test_absolute(model: LiaX, renderer: Renderer) -> None:
 def test_edit(model: LiaX, renderer: Renderer) -> None:
     z, features, a = own(model, SOURCE)
     deltas = [share * DELTA_M for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
-    for delta_M, result in zip(deltas, edited(renderer, SOURCE, deltas), strict=True):
+    for delta_M, result in zip(deltas, shifted(renderer, SOURCE, deltas), strict=True):
         same(result, model.decode(z + (a + torch.from_numpy(delta_M)) @ model.dictionary().T, features))
 
 
 @pytest.mark.parametrize("mode", ["relative", "absolute"])
 def test_faces_of_one_source_do_not_mix(renderer: Renderer, mode: Mode) -> None:
-    together = list(moved(renderer, [SOURCE, OTHER], measured(renderer, DRIVING), mode, DELTA_M))
+    together = list(moved(renderer, [SOURCE, OTHER], measured(renderer, DRIVING, renderer.batch), mode, DELTA_M))
     for face, picture in enumerate((SOURCE, OTHER)):
-        alone = moved(renderer, [picture], measured(renderer, DRIVING), mode, DELTA_M)
+        alone = moved(renderer, [picture], measured(renderer, DRIVING, renderer.batch), mode, DELTA_M)
         for (_, results), (_, (result,)) in zip(together, alone, strict=True):
             np.testing.assert_array_equal(results[face], result)
 
@@ -96,7 +98,7 @@ def test_frames_are_made_as_they_are_asked_for(renderer: Renderer) -> None:
             taken += 1
             yield picture
 
-    results = moved(renderer, [SOURCE], measured(renderer, counted()), "relative", NONE_M)
+    results = moved(renderer, [SOURCE], measured(renderer, counted(), renderer.batch), "relative", NONE_M)
     for made in range(1, 20):
         next(results)
         assert taken <= made + renderer.batch
@@ -106,6 +108,7 @@ def test_frames_are_made_as_they_are_asked_for(renderer: Renderer) -> None:
     (("other",), "use relative or absolute"),
     (("relative", -1), "start frame -1"),
     (("relative", 1.5), "start frame 1.5"),
+    (("relative", 99999999999999999999), "no video is that long"),
     (("absolute", 3), "leave one of the two out"),
     (("absolute", "auto"), "leave one of the two out"),
     (("relative", "auto", False), "leave out --no-crop"),
