@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liax.model.decoder import Decoder
-from liax.model.dictionary import MotionDictionary
 from liax.model.modulated import ModulatedConv2d
 from liax.model.network import LiaX
 
@@ -31,9 +30,8 @@ class PerSampleConv2d(nn.Module):
         batch, channels_in, height_px, width_px = x_BIHW.shape
         style_BI = fast.modulation(z_BD)
         weight_BOIKK = fast.scale * fast.weight[None] * style_BI[:, None, :, None, None]
-        if fast.demodulate:
-            factor_BO = torch.rsqrt(weight_BOIKK.square().sum(dim=(2, 3, 4)) + 1e-8)
-            weight_BOIKK = weight_BOIKK * factor_BO[..., None, None, None]
+        factor_BO = torch.rsqrt(weight_BOIKK.square().sum(dim=(2, 3, 4)) + 1e-8)
+        weight_BOIKK = weight_BOIKK * factor_BO[..., None, None, None]
         x_1NHW = x_BIHW.reshape(1, batch * channels_in, height_px, width_px)
         if fast.blur is not None:
             weight_NOKK = weight_BOIKK.transpose(1, 2).flatten(0, 1)
@@ -45,17 +43,6 @@ class PerSampleConv2d(nn.Module):
         if fast.blur is not None:
             y_BOHW = fast.blur(y_BOHW)
         return (y_BOHW + fast.bias[:, None, None]) * fast.gain
-
-
-class QREveryTime(nn.Module):
-    """`MotionDictionary` that keeps nothing."""
-
-    def __init__(self, frozen: MotionDictionary) -> None:
-        super().__init__()
-        self.weight = frozen.weight
-
-    def forward(self) -> Tensor:
-        return torch.linalg.qr(self.weight + 1e-8).Q
 
 
 class RepeatingDecoder(nn.Module):
@@ -75,6 +62,5 @@ def plainly(model: LiaX) -> LiaX:
         for name, child in list(module.named_children()):
             if isinstance(child, ModulatedConv2d):
                 setattr(module, name, PerSampleConv2d(child))
-    model.directions = QREveryTime(model.directions)  # type: ignore[assignment]
     model.decoder = RepeatingDecoder(model.decoder)  # type: ignore[assignment]
     return model

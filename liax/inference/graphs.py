@@ -3,52 +3,62 @@
 A small network's hundreds of kernels are shorter than it takes to start them one by one.
 """
 
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 WARM_UP_CALLS = 3
 """Calls before the recording, in which libraries choose algorithms and reserve memory; 3 as in PyTorch's manual."""
-MOST_GRAPHS = 4
-"""Shapes that are kept: whole batches and a last, smaller one, of one source or of one a frame."""
 
-Shapes = tuple[torch.Size, ...]
+Call = Callable[..., Tensor]
 
 
-def graphed(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A function of CUDA tensors to one tensor, as graphs. The caller gets a copy of the result, which it may keep."""
-    graphs: dict[Shapes, Graph] = {}
+def graphed(function: Call, batch: int) -> Call:
+    """A function of CUDA tensors to one tensor, from recordings where the first argument's batch is `batch`.
+
+    Other batches, such as a video's last one, are computed directly. The caller owns the result. Calls from several
+    threads wait for one another, because a recording has one place for its arguments and its result.
+    """
+    graphs: dict[tuple[torch.Size, ...], Graph] = {}
+    pool: list[Any] = []  # one for all recordings; PyTorch has no public name for its type
+    lock = threading.Lock()
 
     def call(*arguments: Tensor) -> Tensor:
+        if len(arguments[0]) != batch:
+            return function(*arguments)
         shapes = tuple(argument.shape for argument in arguments)
-        if shapes not in graphs:
-            if len(graphs) == MOST_GRAPHS:
-                graphs.pop(next(iter(graphs)))
-            graphs[shapes] = Graph(function, arguments)
-        return graphs[shapes](*arguments)
+        with lock:
+            if shapes not in graphs:
+                pool[:] = pool or [torch.cuda.graph_pool_handle()]
+                graphs[shapes] = Graph(function, arguments, pool[0])
+            return graphs[shapes](*arguments)
 
     return call
 
 
 class Graph:
-    """One recording. The arguments are copied into memory that the recording knows."""
+    """One recording. The arguments are copied into memory that the recording knows; the result is copied out."""
 
-    def __init__(self, function: Callable[..., Tensor], arguments: tuple[Tensor, ...]) -> None:
+    def __init__(self, function: Call, arguments: tuple[Tensor, ...], pool: Any) -> None:
         device = arguments[0].device
         self._inputs = [argument.clone() for argument in arguments]
-        side = torch.cuda.Stream(device)
-        side.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP_CALLS):
-                function(*self._inputs)
-        torch.cuda.current_stream(device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = function(*self._inputs)
+        with torch.cuda.device(device):
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UP_CALLS):
+                    function(*self._inputs)
+            torch.cuda.current_stream().wait_stream(side)
+            with torch.cuda.graph(self._graph, pool=pool, stream=side, capture_error_mode="thread_local"):
+                self._output = function(*self._inputs)
 
     def __call__(self, *arguments: Tensor) -> Tensor:
         for kept, given in zip(self._inputs, arguments, strict=True):
             kept.copy_(given)
-        self._graph.replay()
+        with torch.cuda.device(self._output.device):
+            self._graph.replay()
         return self._output.clone()

@@ -3,13 +3,13 @@
 Legend: B batch, S side in pixels, C colours, D style width, M directions.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from liax.inference.graphs import graphed
+from liax.inference.graphs import Call, graphed
 from liax.inference.precision import choose_device, choose_dtype
 from liax.model.config import ModelConfig
 from liax.model.frozen import freeze
@@ -53,15 +53,25 @@ class Renderer:
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self.size_px, self.directions = model.config.size_px, model.config.directions
-        self.model = freeze(model.to(self.device), self.dtype)
+        self.model = freeze(model.to("cpu"), self.dtype).to(self.device)
         on_cuda = self.device.startswith("cuda")
         self.batch = GPU_BATCH if on_cuda else _cpu_batch(model.config)
-        self._motion: Callable[..., Tensor] = lambda pictures: self.model.motion_coefficients(self.model.code(pictures))
-        self._decode: Callable[..., Tensor] = lambda z_BD, *features: self.model.decode(z_BD, features)
+        self._motion: Call = lambda pictures: self.model.motion_coefficients(self.model.code(pictures))
+        self._decode: Call = lambda z_BD, *features: self.model.decode(z_BD, features)
         if compiled:
-            self._motion, self._decode = torch.compile(self._motion), torch.compile(self._decode)
+            self._motion, self._decode = (torch.compile(call) for call in (self._motion, self._decode))
         if on_cuda:
-            self._motion, self._decode = graphed(self._motion), graphed(self._decode)
+            self._motion, self._decode = (self._on_gpu(call) for call in (self._motion, self._decode))
+
+    def _on_gpu(self, call: Call) -> Call:
+        """The call with cuDNN's fastest algorithms for its few shapes, as a graph; float32 is not rounded to TF32."""
+
+        def tuned(*arguments: Tensor) -> Tensor:
+            exact = self.dtype == torch.float32
+            with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=not exact):
+                return call(*arguments)
+
+        return graphed(tuned, self.batch)
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> Encoded:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liax.model.config import COARSEST_PX, ModelConfig
-from liax.model.layers import GAIN, ConvLayer, at_least_float32, full_precision, largest_divisor, plus, times, upsample
-from liax.model.modulated import ModulatedConv2d, StyledConv
+from liax.model.layers import GAIN, ConvLayer, at_least_float32, largest_divisor, order, plus, times, upsample
+from liax.model.modulated import StyledConv, ToFlow
 
 
 class FlowBlock(nn.Module):
@@ -81,7 +81,7 @@ class Level(nn.Module):
         super().__init__()
         self.up = StyledConv(below, channels, config.style_dim, up=True)
         self.flow_blocks = nn.ModuleList(FlowBlock(channels, config.style_dim) for _ in range(config.blocks))
-        self.to_flow = ModulatedConv2d(channels, 3, 1, config.style_dim, demodulate=False)
+        self.to_flow = ToFlow(channels, config.style_dim)
         self.render_up = None if first else ConvLayer(below, channels, 3, resample="up")
         self.render_blocks = nn.Sequential(*(RenderBlock(channels) for _ in range(config.blocks)))
         self.to_rgb = ToRGB(channels)
@@ -91,12 +91,12 @@ class Level(nn.Module):
         h_BCHW = self.up(h_BIHW, z_BD)
         for block in self.flow_blocks:
             h_BCHW = block(h_BCHW, z_BD)
-        with full_precision(z_BD):  # bfloat16's 8 bits round an offset by pixels
-            flow_B3HW = self.to_flow(at_least_float32(h_BCHW), z_BD)
+        flow_B3HW = self.to_flow(h_BCHW, z_BD)
         if below is not None:
             flow_B3HW = flow_B3HW + upsample(below.flow_B3HW)
         mask_B1HW = torch.sigmoid(flow_B3HW[:, 2:]).to(h_BCHW.dtype)
-        warped_BCHW = self.warp(feature_BCHW, flow_B3HW).to(h_BCHW.dtype) * mask_B1HW
+        # Sampling gives channels first; sums of maps in different orders are slow.
+        warped_BCHW = self.warp(feature_BCHW, flow_B3HW).to(h_BCHW.dtype, memory_format=order(h_BCHW)) * mask_B1HW
 
         render_BCHW = warped_BCHW
         if self.render_up is not None and below is not None:

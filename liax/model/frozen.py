@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from liax.model import winograd
+from liax.model.dictionary import MotionDictionary
 from liax.model.layers import EqualConv2d, EqualLinear, at_least_float32, plus
 from liax.model.modulated import ModulatedConv2d
 from liax.model.network import LiaX
-
-KEPT = ("to_code", "to_flow")
-"""Convolutions that stay float32: 8 significant bits are too few for a code, and name no pixel of 512."""
 
 
 @torch.no_grad()
@@ -24,27 +22,36 @@ def freeze(model: LiaX, dtype: torch.dtype = torch.float32) -> LiaX:
     """Make the network an inference one, in place; there is no way back to training or to `save_model`.
 
     Args:
-        model: on any device.
+        model: on the CPU, where its basis is computed: another device's QR may choose other signs.
         dtype: of maps and of the weights that they meet. Codes, styles, demodulation, the dictionary, flow and
             pictures are float32 whatever it is.
 
     Returns:
         The same object, in eval mode, without gradients.
     """
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            here = torch.float32 if name in KEPT else dtype
-            if isinstance(child, EqualConv2d):
-                setattr(module, name, FrozenConv2d.of(child, here))
-            elif isinstance(child, EqualLinear):
-                setattr(module, name, _linear(child))
-            elif isinstance(child, ModulatedConv2d):
-                setattr(module, name, FrozenModulatedConv2d(child, here))
-            elif isinstance(child, nn.GroupNorm):
-                child.to(dtype)
+    _freeze_children(model, dtype)
     model.decoder.constant.data = model.decoder.constant.to(dtype)
-    # Channels last is the order in which convolutions read and write a map in one go, on CPU and GPU alike.
-    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval().requires_grad_(False)
+
+
+def _freeze_children(module: nn.Module, dtype: torch.dtype) -> None:
+    """Replace layer by layer, so that a large network is never held twice."""
+    for name, child in module.named_children():
+        frozen: nn.Module | None = None
+        if isinstance(child, EqualConv2d):
+            frozen = FrozenConv2d.of(child, dtype)
+        elif isinstance(child, EqualLinear):
+            frozen = _linear(child)
+        elif isinstance(child, ModulatedConv2d):
+            frozen = FrozenModulatedConv2d(child, dtype)
+        elif isinstance(child, nn.GroupNorm):
+            frozen = FrozenGroupNorm(child)
+        elif isinstance(child, MotionDictionary):
+            frozen = FrozenDictionary(child)
+        if frozen is None:
+            _freeze_children(child, dtype)
+        else:
+            setattr(module, name, frozen)
 
 
 class FrozenConv2d(nn.Module):
@@ -55,7 +62,8 @@ class FrozenConv2d(nn.Module):
 
     def __init__(self, weight_OIKK: Tensor, bias_O: Tensor | None, stride: int, padding: int) -> None:
         super().__init__()
-        self.register_buffer("weight", weight_OIKK.detach())
+        # Channels last is the order in which convolutions read and write a map in one go, on CPU and GPU alike.
+        self.register_buffer("weight", weight_OIKK.detach().contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", None if bias_O is None else bias_O.detach())
         self.stride, self.padding = stride, padding
         self._weights_36IO: Tensor | None = None
@@ -80,44 +88,88 @@ class FrozenConv2d(nn.Module):
 
 
 class FrozenModulatedConv2d(nn.Module):
-    """`ModulatedConv2d` that knows its weights' power and applies a single sample's factors to the weights.
+    """`ModulatedConv2d` that knows its weights' power.
 
-    For one sample that costs less than passing over its maps twice. Several samples share one convolution.
+    A single sample's factors are applied to the weights where its maps are larger than they are; else, and for several
+    samples, to the maps.
     """
 
-    power_OI: Tensor | None
+    power_OI: Tensor
     bias_O: Tensor
 
     def __init__(self, trained: ModulatedConv2d, dtype: torch.dtype) -> None:
         super().__init__()
         self.modulation = _linear(trained.modulation, trained.scale)
-        power_OI = at_least_float32(trained.weight).square().sum(dim=(2, 3))
-        self.register_buffer("power_OI", power_OI if trained.demodulate else None)
-        self.conv = FrozenConv2d(trained.weight.to(dtype), None, 1, trained.weight.shape[-1] // 2)
-        self.register_buffer("bias_O", (trained.bias * trained.gain).detach().to(dtype))
         self.blur, self.gain = trained.blur, trained.gain
+        weight_OIKK = trained.weight.to(dtype)
+        # A transposed convolution wants its weights with in and out swapped.
+        self.conv = FrozenConv2d(weight_OIKK if self.blur is None else weight_OIKK.transpose(0, 1), None, 1, 1)
+        self.register_buffer("power_OI", at_least_float32(trained.weight).square().sum(dim=(2, 3)))
+        self.register_buffer("bias_O", (trained.bias * trained.gain).detach().to(dtype))
 
     def forward(self, x_BIHW: Tensor, z_BD: Tensor) -> Tensor:
         style_BI = self.modulation(at_least_float32(z_BD))
-        if self.power_OI is None:
-            factor_BO = style_BI.new_full((len(style_BI), 1), self.gain)
-        else:
-            factor_BO = torch.rsqrt(style_BI.square() @ self.power_OI.T + 1e-8) * self.gain
-        if len(style_BI) == 1 and (self.blur is not None or not self.conv.by_tiles(x_BIHW)):
-            return self._alone(x_BIHW, (factor_BO.T * style_BI)[..., None, None])
+        factor_BO = torch.rsqrt(style_BI.square() @ self.power_OI.T + 1e-8) * self.gain
+        if self._on_weights(x_BIHW, z_BD):
+            factors_OI = factor_BO.T * style_BI
+            factors = (factors_OI if self.blur is None else factors_OI.T)[..., None, None]
+            weight = (self.conv.weight * factors).to(x_BIHW.dtype)
+            if self.blur is None:
+                return functional.conv2d(x_BIHW, weight, self.bias_O, padding=1)
+            return plus(self.blur(functional.conv_transpose2d(x_BIHW, weight, stride=2)), self.bias_O[:, None, None])
         x_BIHW = x_BIHW * style_BI.to(x_BIHW.dtype)[..., None, None]
-        y_BOHW = self.conv(x_BIHW) if self.blur is None else self._doubled(x_BIHW, self.conv.weight)
+        if self.blur is None:
+            y_BOHW = self.conv(x_BIHW)
+        else:
+            y_BOHW = self.blur(functional.conv_transpose2d(x_BIHW, self.conv.weight, stride=2))
         return torch.addcmul(self.bias_O[:, None, None], y_BOHW, factor_BO.to(y_BOHW.dtype)[..., None, None])
 
-    def _alone(self, x_1IHW: Tensor, factors_OI11: Tensor) -> Tensor:
-        weight_OIKK = (self.conv.weight * factors_OI11).to(x_1IHW.dtype)
-        if self.blur is not None:
-            return plus(self._doubled(x_1IHW, weight_OIKK), self.bias_O[:, None, None])
-        return functional.conv2d(x_1IHW, weight_OIKK, self.bias_O, padding=self.conv.padding)
+    def _on_weights(self, x_BIHW: Tensor, z_BD: Tensor) -> bool:
+        if len(z_BD) > 1 or (self.blur is None and self.conv.by_tiles(x_BIHW)):
+            return False
+        pixels = x_BIHW[0, 0].numel() * (1 if self.blur is None else 4)
+        return pixels * (sum(self.conv.weight.shape[:2])) > self.conv.weight.numel()
 
-    def _doubled(self, x_BIHW: Tensor, weight_OIKK: Tensor) -> Tensor:
-        assert self.blur is not None
-        return self.blur(functional.conv_transpose2d(x_BIHW, weight_OIKK.transpose(0, 1), stride=2))
+
+class FrozenGroupNorm(nn.Module):
+    """`nn.GroupNorm` as one factor and one summand a channel: PyTorch's own reorders channels-last maps on a GPU."""
+
+    weight_C: Tensor
+    bias_C: Tensor
+
+    def __init__(self, trained: nn.GroupNorm) -> None:
+        super().__init__()
+        self.groups, self.eps = trained.num_groups, trained.eps
+        self.register_buffer("weight_C", trained.weight.detach())
+        self.register_buffer("bias_C", trained.bias.detach())
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        pixels = x_BCHW[0, 0].numel()
+        mean_BC = x_BCHW.mean(dim=(2, 3), dtype=torch.float32)
+        power_BC = torch.linalg.vector_norm(x_BCHW, dim=(2, 3), dtype=torch.float32).square() / pixels
+        mean_BG, power_BG = (t.unflatten(1, (self.groups, -1)).mean(dim=2) for t in (mean_BC, power_BC))
+        inverse_BG = torch.rsqrt((power_BG - mean_BG.square()).clamp_min(0) + self.eps)
+        in_group = self.weight_C.numel() // self.groups
+        factor_BC = inverse_BG.repeat_interleave(in_group, dim=1) * self.weight_C
+        summand_BC = self.bias_C - mean_BG.repeat_interleave(in_group, dim=1) * factor_BC
+        factor_BC11, summand_BC11 = (t.to(x_BCHW.dtype)[..., None, None] for t in (factor_BC, summand_BC))
+        return torch.addcmul(summand_BC11, x_BCHW, factor_BC11)
+
+
+class FrozenDictionary(nn.Module):
+    """The basis of a `MotionDictionary`, computed once."""
+
+    weight: Tensor
+    basis_DM: Tensor
+
+    def __init__(self, trained: MotionDictionary) -> None:
+        super().__init__()
+        self.register_buffer("weight", trained.weight.detach())
+        self.register_buffer("basis_DM", trained().detach())
+
+    def forward(self) -> Tensor:
+        """Q_DM, float32."""
+        return self.basis_DM
 
 
 def _linear(trained: EqualLinear, factor: float = 1) -> nn.Linear:

@@ -34,6 +34,12 @@ def full_precision(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, enabled=False)
 
 
+def order(x_BCHW: Tensor) -> torch.memory_format:
+    """Whether a map lies in memory with its channels last or first."""
+    last = x_BCHW.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
+
+
 def plus(y: Tensor, x: Tensor, factor: float = 1) -> Tensor:
     """`y + factor·x` in the memory of `y`, which nobody else may hold, unless gradients need what is in it.
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from liax.inference.renderer import Renderer
-from liax.model.config import ModelConfig, preset
+from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.pictures import Picture, to_model
 from tests.liax.model import drawn
@@ -74,10 +74,23 @@ def test_small_maps_go_through_a_cpu_together(preset_name: str, size_px: int, ba
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_gpu_agrees_with_the_cpu(model: LiaX, pictures: list[Picture]) -> None:
-    on_gpu = Renderer(copy.deepcopy(model), "cuda", "float32")
-    for count in (5, 3, 5):  # the second and third time from recorded graphs
-        difference = np.abs(rendered(on_gpu, pictures[:count]) - expected(model, pictures[:count]))
-        assert difference.mean() < 0.5
-    low = Renderer(LiaX(ModelConfig(size_px=64, width=1 / 8, directions=20)), "cuda", "auto")
-    assert low.dtype in (torch.bfloat16, torch.float32)
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("device", ["cuda:0", f"cuda:{max(torch.cuda.device_count(), 1) - 1}"])
+def test_gpu_agrees_with_the_cpu(model: LiaX, pictures: list[Picture], device: str, compiled: bool) -> None:
+    on_gpu = Renderer(copy.deepcopy(model), device, "float32", compiled=compiled)
+    for order in ([0, 1, 2, 3, 4], [1, 0, 2, 3, 4], [2, 4, 3]):  # from a recording, from it again, and without one
+        chosen = [pictures[i] for i in order]
+        assert np.abs(rendered(on_gpu, chosen) - expected(model, chosen)).max() < 1
+    on_cpu = Renderer(copy.deepcopy(model), "cpu", "float32")
+    several, reference = on_gpu.encode(pictures[:4]), on_cpu.encode(pictures[:4])
+    found = np.stack(on_gpu.decode(several.z_BD, several.features)).astype(int)
+    assert np.abs(found - np.stack(on_cpu.decode(reference.z_BD, reference.features))).max() <= 1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_low_precision_on_a_gpu(model: LiaX, pictures: list[Picture]) -> None:
+    low = Renderer(copy.deepcopy(model), "cuda", "bfloat16")
+    exact = expected(model, pictures) / 127.5 - 1
+    found = rendered(low, pictures) / 127.5 - 1
+    assert np.linalg.norm(found - exact) / np.linalg.norm(exact) < 0.02

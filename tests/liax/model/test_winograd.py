@@ -70,7 +70,7 @@ def test_layers_take_it_with_bias_and_factors() -> None:
     frozen = FrozenConv2d.of(layer, torch.float32)
     assert frozen.by_tiles(x)
     assert drawn.distance(frozen(x), layer(x)) < 1e-5
-    modulated = ModulatedConv2d(128, 128, 3, 16)
+    modulated = ModulatedConv2d(128, 128, 16)
     modulated.bias.normal_()
     for batch in (1, 2):
         found = FrozenModulatedConv2d(modulated, torch.float32)(x[:batch], z[:batch])
