@@ -4,6 +4,7 @@ Legend: B batch, C colours, H W pixels.
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from liax import storage
 from liax.errors import UserError
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Picture = NDArray[np.uint8]
+LEAST_SIDE_PX = 4
+"""Smaller pictures show nothing, and have no square of even sides to be seen."""
+
+ORIENTATION_TAG = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by the value of its EXIF orientation."""
 
 WRITTEN: dict[str, tuple[str, dict[str, int]]] = {
     ".png": ("PNG", {}),
@@ -37,17 +52,21 @@ def load_picture(path: str | Path) -> Picture:
     pictures by fixed scale, never by their own minimum and maximum; of an animation the first picture.
 
     Raises:
-        UserError: there is no such file, or it is no picture that Pillow reads.
+        UserError: there is no such file, it is no picture that Pillow reads, or less than LEAST_SIDE_PX wide or high.
     """
     if not Path(path).is_file():
         raise UserError(f"no such file: {path}")
     try:
         # Pillow warns of damaged metadata and of large pictures, which it reads all the same.
         with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            return np.array(_to_rgb(upright), dtype=np.uint8)
+            opened.load()
+            picture_HWC = np.array(_to_rgb(_upright(opened)), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path} is not a readable picture; give a JPEG, PNG or WebP file") from None
+    height_px, width_px = picture_HWC.shape[:2]
+    if min(height_px, width_px) < LEAST_SIDE_PX:
+        raise UserError(f"{path} has {width_px}x{height_px} pixels, which show nothing: give a larger picture")
+    return picture_HWC
 
 
 def save_picture(picture_HWC: Picture, path: str | Path) -> None:
@@ -75,6 +94,16 @@ def check_picture_name(path: str | Path) -> None:
     """Raise UserError unless a picture can be written under this name."""
     if Path(path).suffix.lower() not in WRITTEN:
         raise UserError(f"{path} cannot be written: give a name that ends in {', '.join(WRITTEN)}")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data say; as it is where they are damaged."""
+    # Not by Pillow's own exif_transpose, which writes all the tags anew and fails at any that is damaged.
+    try:
+        turn = TURNS.get(picture.getexif().get(ORIENTATION_TAG, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -1,10 +1,14 @@
 """Pictures of every kind come in as the same uint8 RGB, and pass through the model's range unchanged."""
 
+import struct
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from liax.errors import UserError
@@ -81,6 +85,33 @@ def test_damaged_metadata_do_not_matter(tmp_path: Path, recwarn: pytest.Warnings
     Image.new("RGB", (8, 6), RED).save(tmp_path / "p.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert tuple(load_picture(tmp_path / "p.png")[0, 0]) == RED
     assert not recwarn.list
+
+
+def damaged_tag(orientation: int) -> bytes:
+    """EXIF data with an orientation, and a resolution that is a text, not a number."""
+    entries = struct.pack("<HHII", 0x0112, 3, 1, orientation), struct.pack("<HHI4s", 0x011A, 2, 1, b"text")
+    return b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + b"".join(entries) + bytes(4)
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
+def test_a_damaged_tag_does_not_keep_a_picture_from_being_turned(tmp_path: Path, ending: str) -> None:
+    Image.new("RGB", (8, 6), RED).save(tmp_path / f"p.{ending}", exif=damaged_tag(6))
+    assert load_picture(tmp_path / f"p.{ending}").shape == (8, 6, 3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=80))
+def test_any_metadata_leave_a_picture_readable(tail: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Image.new("RGB", (6, 6), RED).save(f"{folder}/p.png", exif=b"Exif\0\0II*\0\x08\0\0\0\x04\0" + tail)
+        assert load_picture(f"{folder}/p.png").shape == (6, 6, 3)
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (100, 1), (3, 8)])
+def test_a_picture_of_a_few_pixels_is_refused(tmp_path: Path, size_px: tuple[int, int]) -> None:
+    Image.new("RGB", size_px, RED).save(tmp_path / "p.png")
+    with pytest.raises(UserError, match=f"p.png has {size_px[0]}x{size_px[1]} pixels"):
+        load_picture(tmp_path / "p.png")
 
 
 def test_brightness_does_not_depend_on_the_picture(tmp_path: Path) -> None:
