@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jobs.animator_files import VIDEO, Files, check_files
 from jobs.animator_options import Parser, check_options, described, load_animator, settings, sound_files
 from liax.errors import run_main
+from liax.inference.smoothing import check_smoothing
 from liax.progress import say
 
 
@@ -14,6 +15,7 @@ def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.inference.animator.Animator.edit_video` does."""
     options = _parse(argv)
     check_options(options)
+    check_smoothing(options.smooth)
     check_files([options.source, *sound_files(options, own="source")], [(options.output, VIDEO)])
     controls = settings(options)
     with Files() as files:
@@ -50,7 +52,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         type=float,
         default=0.04,
         metavar="SECONDS",
-        help="how far the codes are smoothed over time, 0 for not at all (default: 0.04)",
+        help="how far the codes are smoothed over time, 0 (not at all) to 0.5 (default: 0.04)",
     )
     parser.add_framing()
     parser.add_audio("source")

@@ -20,7 +20,7 @@ from liax.inference.driving import Footage, constant_rate, open_footage
 from liax.inference.framing import LONGEST_SIDE_PX, check_choice, optional_finder
 from liax.inference.paste import even, paste
 from liax.inference.renderer import Renderer
-from liax.inference.smoothing import gaussian, smoothed
+from liax.inference.smoothing import check_smoothing, gaussian, smoothed
 from liax.pictures import Picture
 from liax.progress import Progress
 from liax.video.encode import VideoWriter
@@ -48,8 +48,9 @@ def edit_video(
 ) -> Animation:
     """Write the video with its face edited.
 
-    Memory does not depend on the length: of 2r frames more than go through together codes, of r more also pictures
-    and features are held, with r = 3·smooth_s·fps.
+    Memory does not depend on the length: of 2r frames more than go through together codes are held, of r more also
+    pictures, with r = 3·smooth_s·fps; features only of those that go through together. They are so much larger than
+    pictures that smoothed frames are encoded twice instead, once for their codes and once to be drawn.
 
     Args:
         delta_M: float32; how far to go along each direction.
@@ -66,6 +67,7 @@ def edit_video(
         VideoError: the result could not be written.
     """
     check_choice(face, crop, paste_back)
+    check_smoothing(smooth_s)
     if audio not in ("source", None):
         check_sound(audio)
     with optional_finder(crop) as finder:
@@ -106,7 +108,7 @@ def edited(
         One uint8 S×S×C picture for each.
     """
     delta_1M = torch.from_numpy(np.asarray(delta_M, dtype=np.float32))[None].to(renderer.device)
-    waiting: deque[tuple[int, Features]] = deque()
+    waiting: deque[tuple[Sequence[Picture], Features | None]] = deque()
     incoming = iter(pictures)
     first = next(incoming, None)
     if first is None:
@@ -118,24 +120,24 @@ def edited(
         """Frame by frame z and a, side by side; or only a, where z and features are those of frame 1."""
         while together := list(islice(incoming, renderer.batch)):
             if source is not None:
-                waiting.append((len(together), source.features))
+                waiting.append((together, source.features))
                 yield from renderer.motion(together)
             else:
                 encoded = renderer.encode(together)
-                waiting.append((len(together), encoded.features))
+                waiting.append((together, encoded.features if len(weights) == 1 else None))
                 yield from torch.cat([encoded.z_BD, encoded.motion_BM], dim=1)
 
     smooth = smoothed(codes(), weights)
     for code in smooth:
-        count, features = waiting.popleft()
-        codes_B = torch.stack([code, *islice(smooth, count - 1)])
+        together, features = waiting.popleft()
+        codes_B = torch.stack([code, *islice(smooth, len(together) - 1)])
         if source is not None:
             moved_BD = renderer.navigate(source.z_BD, codes_B, source.motion_BM, source.motion_BM + delta_1M)
         else:
             # a is linear in z, so that the mean of a is the motion of the mean of z.
             z_BD, a_BM = codes_B.split([codes_B.shape[1] - renderer.directions, renderer.directions], dim=1)
             moved_BD = renderer.navigate(z_BD, a_BM + delta_1M)
-        yield from renderer.decode(moved_BD, features)
+        yield from renderer.decode(moved_BD, features or renderer.encode(together).features)
 
 
 def _results(

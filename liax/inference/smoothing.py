@@ -5,13 +5,24 @@ Legend: X any shape.
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from liax.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 REACH = 3.0
 """Standard deviations to either side that count; what lies beyond weighs 1 % of the middle, or less."""
+
+LONGEST_S = 0.5
+"""Largest standard deviation. Our choice: a longer one erases speech, and every frame has to wait for more others."""
+
+
+def check_smoothing(sigma_s: float) -> None:
+    """Raise UserError unless `gaussian` can have this standard deviation in seconds."""
+    if not 0 <= sigma_s <= LONGEST_S:
+        raise UserError(f"a smoothing over {sigma_s:g} s cannot be done: give 0 (none) to {LONGEST_S} s; 0.04 is usual")
 
 
 def gaussian(sigma_s: float, fps: float) -> list[float]:
@@ -25,10 +36,9 @@ def gaussian(sigma_s: float, fps: float) -> list[float]:
         fps: frames a second.
 
     Raises:
-        UserError: sigma_s is negative, no number, or more than a second (our choice: that would erase the motion).
+        UserError: as `check_smoothing`.
     """
-    if not 0 <= sigma_s <= 1:
-        raise UserError(f"a smoothing over {sigma_s} s cannot be done: give 0 (none) to 1 s; 0.04 is usual")
+    check_smoothing(sigma_s)
     sigma = sigma_s * fps
     reach = math.floor(REACH * sigma)
     raw = [1.0, *(math.exp(-0.5 * (k / sigma) ** 2) for k in range(1, reach + 1))]
@@ -36,7 +46,7 @@ def gaussian(sigma_s: float, fps: float) -> list[float]:
     return [weight / whole for weight in raw]
 
 
-def smoothed(values: Iterable[Tensor], weights: Sequence[float]) -> Iterator[Tensor]:
+def smoothed(values: "Iterable[Tensor]", weights: Sequence[float]) -> "Iterator[Tensor]":
     """Each value's weighted mean with as many values before as after it, so that steady motion is not changed.
 
     Near the ends the window is narrower: the first and the last value stay as they are.
@@ -64,7 +74,7 @@ def smoothed(values: Iterable[Tensor], weights: Sequence[float]) -> Iterator[Ten
         yield _mean(window, rest, min(rest, len(window) - 1 - rest), weights)
 
 
-def _mean(window: list[Tensor], place: int, reach: int, weights: Sequence[float]) -> Tensor:
+def _mean(window: "list[Tensor]", place: int, reach: int, weights: Sequence[float]) -> "Tensor":
     total = weights[0] * window[place]
     for k in range(1, reach + 1):
         total = total + weights[k] * (window[place - k] + window[place + k])

@@ -40,6 +40,12 @@ def test_ways_of_drawing_differ(studio: Path) -> None:
     assert abs(own - from_first)[-1].max() > 0
 
 
+def test_a_smoothing_that_cannot_be_is_refused_first(studio: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    arguments = ["-s", str(studio / "blank.mp4"), "-o", "out.mp4", "--set", "3=0.5", "--smooth", "1", "--model", "gone"]
+    assert main(["edit-video", *arguments]) == 2
+    assert capfd.readouterr().err.startswith("error: a smoothing over 1 s")
+
+
 def test_faces(studio: Path) -> None:
     _, both = edit(studio, "--face", "all", "--paste-back", source="two.mp4")
     _, first = edit(studio, "--face", "1", "--paste-back", source="two.mp4")

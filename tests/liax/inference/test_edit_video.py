@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -126,6 +127,32 @@ def test_frames_come_after_a_bounded_look_ahead(renderer: Renderer, delta: np.nd
     assert list(edited(renderer, delta, [], from_first=from_first)) == []
 
 
+class Counting(Echo):
+    """Keeps an eye on the features that it gave out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[weakref.ref[Tensor]] = []
+
+    def encode(self, pictures: Sequence[Picture]) -> Encoded:
+        encoded = super().encode(pictures)
+        self.given.append(weakref.ref(encoded.features[0]))
+        return encoded
+
+
+@pytest.mark.parametrize("sigma_s", [0.0, 0.5])
+def test_features_do_not_wait_for_the_smoothing(sigma_s: float) -> None:
+    """They are hundreds of times larger than the pictures that they come from."""
+    renderer, most = Counting(), 0
+    pictures = noise(renderer, 100)
+    results = []
+    for result in edited(renderer, np.zeros(3, np.float32), pictures, weights=gaussian(sigma_s, 25)):
+        most = max(most, sum(given() is not None for given in renderer.given))
+        results.append(result)
+    assert apart(results, pictures) == 0
+    assert most <= 3
+
+
 def test_pasted_back_faces_lie_on_themselves_in_every_frame(two: Path, tmp_path: Path) -> None:
     """Results that equal what was cut out give the video again: the same place, and the same frame."""
     out, nothing = tmp_path / "out.mp4", np.zeros(3, np.float32)
@@ -176,7 +203,7 @@ def test_size_rotation_and_sound_of_the_source_are_kept(tmp_path: Path, turned: 
     ({"face": "all"}, "--paste-back"),
     ({"face": "3"}, "no face number 3"),
     ({"face": "1", "crop": False}, "--no-crop"),
-    ({"face": "1", "smooth_s": -1.0}, "smoothing"),
+    ({"face": "3", "smooth_s": 0.6}, "smoothing over 0.6 s .*: give 0 .* to 0.5 s"),  # before faces are looked for
     ({"face": "1", "audio": "absent.wav"}, "no such file: absent.wav"),
 ])  # fmt: skip
 def test_wrong_options_are_named_and_leave_no_file(

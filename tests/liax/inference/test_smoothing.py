@@ -72,7 +72,7 @@ def test_every_value_comes_out_after_no_more_than_the_look_ahead(count: int, rea
     assert given_out == count
 
 
-@pytest.mark.parametrize("sigma_s", [-0.1, 2, float("nan")])
+@pytest.mark.parametrize("sigma_s", [-0.1, 0.51, float("inf"), float("nan")])
 def test_a_smoothing_that_cannot_be_is_refused(sigma_s: float) -> None:
     with pytest.raises(UserError, match="smoothing"):
         gaussian(sigma_s, FPS)
