@@ -87,7 +87,7 @@ def check_options(options: argparse.Namespace) -> None:
     options.model = options.model or os.environ.get(MODEL_VARIABLE)
     if not options.model:
         raise UserError(f"no model: give --model or set {MODEL_VARIABLE}, to {MODEL_FORMS}")
-    check_choice(options.face, crop=not options.no_crop, paste_back=getattr(options, "paste_back", False))
+    check_choice(options.face, crop=not options.no_crop, paste_back=getattr(options, "paste_back", None))
 
 
 def load_animator(options: argparse.Namespace) -> "Animator":

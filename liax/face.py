@@ -10,7 +10,7 @@ Source: https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker
 import importlib.util
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,11 @@ def overlap(one: Box, other: Box) -> float:
     return width * height / (areas - width * height)
 
 
+SAME_FACE_OVERLAP = 0.5
+"""Two faces found in one picture that overlap more than this are one face found twice (our choice: two heads, one in
+front of the other, overlap less)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face in one picture.
@@ -76,6 +81,15 @@ class Face:
         """The longer side of the box: the face's size in every rule of this project."""
         left, top, right, bottom = self.box_px
         return max(right - left, bottom - top)
+
+
+def distinct(faces: Iterable[Face]) -> list[Face]:
+    """The faces of one picture without second findings of the same one, the largest first."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.side_px):
+        if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
+            kept.append(face)
+    return kept
 
 
 class FaceFinder:

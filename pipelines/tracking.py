@@ -10,12 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.face import Face, overlap
+from liax.face import Face, distinct, overlap
 from pipelines.config import FacesConfig
-
-SAME_FACE_OVERLAP = 0.5
-"""Two faces found in one picture that overlap more than this are one face found twice (our choice: two heads, one in
-front of the other, overlap less)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +59,13 @@ def link_faces(samples: Iterable[tuple[float, Sequence[Face]]], config: FacesCon
     for time_s, found in samples:
         ended += [track for track in going if time_s - track[-1][0] > config.longest_gap_s]
         going = [track for track in going if time_s - track[-1][0] <= config.longest_gap_s]
-        faces = _distinct(found)
+        faces = distinct(found)
         taken = _match([track[-1][1] for track in going], faces, config)
         for track_index, face_index in taken.items():
             going[track_index].append((time_s, faces[face_index]))
         going += [[(time_s, face)] for index, face in enumerate(faces) if index not in taken.values()]
     order = sorted(ended + going, key=lambda track: (track[0][0], track[0][1].box_px[0]))
     return [_to_track(track) for track in order]
-
-
-def _distinct(faces: Sequence[Face]) -> list[Face]:
-    """The faces of one picture without second findings of the same one."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -face.side_px):
-        if all(overlap(face.box_px, other.box_px) <= SAME_FACE_OVERLAP for other in kept):
-            kept.append(face)
-    return kept
 
 
 def _match(last: Sequence[Face], faces: Sequence[Face], config: FacesConfig) -> dict[int, int]:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from liax.errors import UserError
 from liax.face import BLENDSHAPES, FACE_POINTS, Box, Face, FaceFinder
-from liax.inference.framing import CROP, check_choice, choose_faces, middle_square, portrait_squares, video_squares
+from liax.inference.framing import (
+    CROP,
+    MOST_FACES,
+    check_choice,
+    choose_faces,
+    middle_square,
+    optional_finder,
+    portrait_squares,
+    video_squares,
+)
 from liax.synthetic.videos import write_video
 from liax.video.decode import frame_at
 from liax.video.encode import VideoWriter
@@ -72,6 +81,8 @@ def test_choices_that_contradict_other_options_are_refused() -> None:
         check_choice("1", crop=False, paste_back=True)
     with pytest.raises(UserError, match="--paste-back"):
         check_choice("all", crop=True, paste_back=False)
+    with pytest.raises(UserError, match="for one picture: choose one face"):
+        check_choice("all", crop=True, paste_back=None)
 
 
 @pytest.mark.parametrize(("width_px", "height_px"), [(90, 60), (61, 91), (2, 2)])
@@ -116,6 +127,50 @@ def test_who_only_passes_by_does_not_count(two: tuple[Path, np.ndarray], tmp_pat
     with FaceFinder() as finder:
         (square,), *_ = video_squares(tmp_path / "v.mp4", probe(tmp_path / "v.mp4"), finder)
     assert square.left_px + square.side_px / 2 > 256
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """A picture of one face."""
+    path = tmp_path_factory.mktemp("framing") / "still.mp4"
+    write_video(path, "still", seconds=0.04, size_px=192)
+    return frame_at(path, 0)
+
+
+@pytest.mark.parametrize("places", [[(0, 0), (256, 0)], [(0, 0), (0, 128), (128, 0), (256, 0), (256, 128)]])
+def test_a_face_that_jumps_is_one_face(
+    still: np.ndarray, tmp_path: Path, places: list[tuple[int, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "v.mp4"
+    with VideoWriter(path, 448, 320, 5) as writer:
+        for number in range(10):
+            picture = np.full((320, 448, 3), 128, np.uint8)
+            left, top = places[number * len(places) // 10]
+            picture[top : top + 192, left : left + 192] = still
+            writer.write(picture)
+    with FaceFinder() as finder:
+        (square,), _, _, poses = video_squares(path, probe(path), finder)
+        assert video_squares(path, probe(path), finder, "largest")[0] == [square]
+    assert square.left_px < 64
+    assert square.left_px + square.side_px > 448 - 64
+    assert [time_s for time_s, _ in poses] == pytest.approx(np.arange(10) / 5, abs=0.01)
+    assert capsys.readouterr().out.count("the face moves so far") == 2
+
+
+def test_a_face_that_is_found_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    again = face((2, 52, 31, 89))
+    assert choose_faces([again, LEFT], None, "p.jpg") == [LEFT]
+    assert not capsys.readouterr().out
+
+
+def test_a_large_group(still: np.ndarray, capsys: pytest.CaptureFixture[str]) -> None:
+    with optional_finder(crop=True) as finder:
+        assert finder is not None
+        assert len(choose_faces(finder.find(np.tile(still[34:164, 38:155], (3, 4, 1))), "all", "group.jpg")) == 12
+    assert not capsys.readouterr().out
+    many = [face((10 * place, 0, 10 * place + 9, 9)) for place in range(MOST_FACES)]
+    assert len(choose_faces(many, "all", "group.jpg")) == MOST_FACES
+    assert "group.jpg: 32 faces are found at most" in capsys.readouterr().out
 
 
 def test_squares_count_in_pixels_of_the_pictures_as_they_are_read(two: tuple[Path, np.ndarray]) -> None:
