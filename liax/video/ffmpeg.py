@@ -12,8 +12,8 @@ from pathlib import Path
 
 from liax.errors import VideoError
 
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg"
-"""The demuxers that may be used. None of them follows references to other files."""
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac"
+"""The demuxers that may be used, the last four for sound. None of them follows references to other files."""
 
 VIDEO_SUFFIXES = (
     ".mp4",

@@ -81,7 +81,8 @@ def test_a_face_that_hardly_shows_does_not_drive(tmp_path: Path) -> None:
     ("no_length.mp4", "has no pictures"),
     ("no_length.mkv", "has no pictures|unreadable"),
     ("sound.m4a", "has sound but no pictures"),
-    ("sound.mp3", "unreadable"),
+    ("sound.mp3", "has sound but no pictures"),
+    ("sound.wav", "has sound but no pictures"),
     ("picture.jpg", "is a picture, not a video"),
     ("picture.png", "is a picture, not a video"),
     ("picture.gif", "is a picture, not a video"),
@@ -108,7 +109,7 @@ def no_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stream = container.add_stream("libx264", rate=25)
             stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
             container.start_encoding()
-    for name in ("sound.m4a", "sound.mp3"):
+    for name in ("sound.m4a", "sound.mp3", "sound.wav"):
         run([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "sine=d=0.2", str(folder / name)], name, 60)
     for ending in ("jpg", "png", "gif"):
         Image.new("RGB", (64, 64), "gray").save(folder / f"picture.{ending}")
