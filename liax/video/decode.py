@@ -36,7 +36,8 @@ def frames(
         end: frames at or after this time are not yielded; None reads to the end of the file.
 
     Yields:
-        time_s (never smaller than the one before), picture (H, W, 3) uint8 RGB, upright, with square pixels.
+        time_s (never smaller than the one before), picture (H, W, 3) uint8 RGB, upright, with square pixels. Where
+        the file changes its size midway, later pictures are stretched to the first one's.
 
     Raises:
         VideoError: `unreadable`, `no_video_stream`, or `times_run_backwards`: the file's time stamps do not say in
@@ -44,7 +45,7 @@ def frames(
     """
     with open_video(path) as (container, stream):
         offset_s = start_s(container)
-        next_s, last_s = start - HALF_MILLISECOND_S, -math.inf
+        next_s, last_s, size_px = start - HALF_MILLISECOND_S, -math.inf, None
         if start > 0 and stream.time_base and can_seek(container.format.name):
             container.seek(int((start + offset_s) / stream.time_base), stream=stream)
         for frame in container.decode(stream):
@@ -61,7 +62,8 @@ def frames(
             if rate_fps is not None:
                 ticks = int((time_s - start + HALF_MILLISECOND_S) * rate_fps)
                 next_s = start + (ticks + 1) / rate_fps - HALF_MILLISECOND_S
-            yield time_s, to_rgb(frame, *_limited(display_size(frame, stream), longest_side_px))
+            size_px = size_px or _limited(display_size(frame, stream), longest_side_px)
+            yield time_s, to_rgb(frame, *size_px)
 
 
 def to_rgb(frame: "av.VideoFrame", width_px: int | None = None, height_px: int | None = None) -> np.ndarray:

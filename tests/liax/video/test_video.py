@@ -188,6 +188,22 @@ def test_a_playlist_cannot_pull_in_another_file(tmp_path: Path) -> None:
         )
 
 
+def test_a_size_that_changes_midway_stays_the_first_one(tmp_path: Path) -> None:
+    for name, size_px, start_s in (("a", (96, 64), 0.0), ("b", (48, 48), 0.2)):
+        source = ["-f", "lavfi", "-i", f"testsrc2=s={size_px[0]}x{size_px[1]}:r=25:d=0.2"]
+        run(
+            [ffmpeg_path(), "-v", "error", *source, "-output_ts_offset", str(start_s), str(tmp_path / f"{name}.ts")],
+            name,
+            60,
+        )
+    both = tmp_path / "both.ts"
+    both.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    shapes = [picture.shape for _, picture in frames(both)]
+    assert len(shapes) > 5, "both parts are read"
+    assert set(shapes) == {(64, 96, 3)}
+    assert {picture.shape for _, picture in frames(both, longest_side_px=48)} == {(32, 48, 3)}
+
+
 def test_audio_only_and_missing_files(tmp_path: Path) -> None:
     sound = tmp_path / "sound.m4a"
     make = ["-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", str(sound)]
