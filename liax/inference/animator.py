@@ -20,6 +20,7 @@ from liax.inference.renderer import Renderer
 from liax.inference.sweep import FRAMES, check_frames, rows_of, write_sweep
 from liax.inference.transfer import Mode, StartFrame, check_mode, framed, moved, shifted, write_transfer
 from liax.pictures import Picture, check_picture_name, save_picture
+from liax.video.encode import check_video_name
 from liax.video.sound import sound_file
 
 
@@ -259,6 +260,7 @@ class Animator:
             still_out: also write a grid of pictures (.png), one row a direction.
         """
         check_choice(face, crop, paste_back=False)
+        check_video_name(out)
         check_frames(frames)
         if still_out is not None:
             check_picture_name(still_out)

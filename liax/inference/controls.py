@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,8 @@ class Controls:
             return self.named[direction].indices
         if isinstance(direction, str) and not re.fullmatch(r"[+-]?[0-9]{1,9}", direction):
             raise UserError(f"no direction is called '{direction}': {self._known(direction)}")
+        if not isinstance(direction, str | Integral):
+            raise UserError(f"{direction} is no direction: give a name, or a whole number")
         index = int(direction)
         if not 0 <= index < self.directions:
             raise UserError(f"no direction {index}: this model has 0 to {self.directions - 1}")
@@ -107,7 +110,7 @@ class Controls:
         delta_M = np.zeros(self.directions, dtype=np.float64)
         for direction, value in (settings or {}).items():
             unit_M = self.unit(direction)
-            if not math.isfinite(value):
+            if not isinstance(value, Real) or not math.isfinite(value):
                 raise UserError(f"{direction}={value} cannot be set: give a finite number")
             delta_M += value * unit_M.astype(np.float64)
         for index in np.flatnonzero(delta_M):

@@ -12,6 +12,8 @@ from liax.model.network import LiaX
 from liax.model.official_file import SUFFIXES, load_official
 from liax.model.weights import CONFIG_FILE, load_model
 
+REGISTERED = "models:/"
+
 
 def load(
     source: str | Path,
@@ -26,7 +28,7 @@ def load(
     Args:
         source: see `liax.inference.animator.Animator.from_pretrained`.
         device, dtype, compiled: see `Renderer`.
-        tracking_uri: MLflow's address for a registered model.
+        tracking_uri: MLflow's address for a registered model; refused for another.
 
     Raises:
         UserError: there is no such model or device, or the model's files do not belong together.
@@ -34,6 +36,8 @@ def load(
     device = choose_device(device)  # before a large file is read
     choose_dtype(dtype, device)
     name = str(source)
+    if tracking_uri is not None and not name.startswith(REGISTERED):
+        raise UserError(f"{name} is not in MLflow: leave out its address, {tracking_uri}, or give models:/NAME@ALIAS")
     if name.lower().endswith(SUFFIXES):
         model = _released(name)
         named = RELEASED if model.config.directions == RELEASED_DIRECTIONS else None
@@ -49,7 +53,7 @@ def _released(name: str) -> LiaX:
 
 def _own(name: str, tracking_uri: str | None) -> LiaX:
     """A model in this project's own form."""
-    if not name.startswith("models:/"):
+    if not name.startswith(REGISTERED):
         if not storage.exists(storage.join(name, CONFIG_FILE)):
             raise UserError(
                 f"no model in {name}: give a folder with model.safetensors and {CONFIG_FILE}, "

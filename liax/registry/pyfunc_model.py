@@ -1,8 +1,9 @@
 """The registered model as plain MLflow loads it: `mlflow.pyfunc.load_model("models:/NAME@ALIAS").predict(row)`.
 
 MLflow runs this file's code; no object is unpickled. A row has `source` (a picture file's bytes), `driving` (a video
-file's bytes) and, if wanted, `options` with any of `OPTIONS`, which are those of
-`liax.inference.animator.Animator.animate`. The answer is one mp4 file's bytes a row.
+file's bytes) and, if wanted, `options` with any of mode, crop, face, paste_back, controls and start_frame, which are
+those of `liax.inference.animator.Animator.animate`; the sound is the driving video's. The answer is one mp4 file's
+bytes a row.
 """
 
 import tempfile
@@ -23,15 +24,22 @@ def _settings(value: Any) -> dict[str, float]:
     return {str(name): float(amount) for name, amount in dict(value).items()}
 
 
+def _yes_or_no(value: Any) -> bool:
+    known = {"true": True, "false": False}
+    if str(value).lower() not in known:
+        raise ValueError(f"'{value}' is neither true nor false")
+    return known[str(value).lower()]
+
+
 def _start_frame(value: Any) -> int | str:
     return "auto" if value == "auto" else int(value)
 
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "mode": str,
-    "crop": bool,
+    "crop": _yes_or_no,
     "face": str,
-    "paste_back": bool,
+    "paste_back": _yes_or_no,
     "controls": _settings,
     "start_frame": _start_frame,
 }

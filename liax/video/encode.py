@@ -20,8 +20,17 @@ from liax.storage import make_folder
 from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, last_line
 from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
 
+SUFFIX = ".mp4"
 CLOSING_LIMIT_S = 120.0
 """How long ffmpeg may take to finish the file after the last picture."""
+
+
+def check_video_name(path: str | Path) -> None:
+    """Raise UserError unless a video can be written under this name."""
+    if Path(path).is_dir():
+        raise UserError(f"{path} is a folder: give the name of a file, for example {Path(path, 'out.mp4')}")
+    if Path(path).suffix.lower() != SUFFIX:
+        raise UserError(f"{path} cannot be written: give a name that ends in {SUFFIX}")
 
 
 class VideoWriter:
@@ -41,7 +50,7 @@ class VideoWriter:
 
     Raises:
         ValueError: odd or empty size, wrong picture.
-        UserError: the folder cannot be made, or `path` is one.
+        UserError: `path` is a folder or does not end in .mp4, or its folder cannot be made.
         VideoError: ffmpeg failed; the text has its last line.
     """
 
@@ -60,8 +69,7 @@ class VideoWriter:
         self.path = Path(path)
         self.frames = 0
         self._shape = (height_px, width_px, 3)
-        if self.path.is_dir():
-            raise UserError(f"{path} is a folder: give the name of a file, for example {self.path / 'out.mp4'}")
+        check_video_name(path)
         make_folder(str(self.path.parent))
         self._partial = self.path.with_name(f".{self.path.stem}.{os.getpid()}.partial.mp4")
         pictures = ffmpeg.input(

@@ -270,6 +270,9 @@ def test_wrong_names_are_refused_before_the_work(animator: Animator, folder: Pat
         lambda: animator.edit(folder / "me.png", tmp_path / "o.gif", {}),
         lambda: animator.sweep(folder / "me.png", tmp_path / "o.mp4", still_out=tmp_path / "o.tif"),
         lambda: animator.encode_motion(folder / "talk.mp4", tmp_path / "o.bin"),
+        lambda: animator.animate(folder / "me.png", folder / "talk.mp4", tmp_path / "o.avi"),
+        lambda: animator.edit_video(folder / "talk.mp4", tmp_path / "o.avi", {1: 0.5}),
+        lambda: animator.sweep(folder / "me.png", tmp_path / "o.avi"),
     ):
         with pytest.raises(UserError, match="ends in"):
             call()

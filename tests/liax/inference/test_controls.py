@@ -34,6 +34,7 @@ def test_names_and_indices_mix_and_add_up() -> None:
     assert nonzero(NAMED.delta({"roll": 0.1, "pout": -0.1})) == {6: -0.1, 15: 0.1, 33: 0.1}
     assert nonzero(BARE.delta({"19": 0.5})) == {19: 0.5}
     assert BARE.delta(None).shape == (20,)
+    assert nonzero(BARE.delta({np.int64(3): np.float32(0.5)})) == {3: 0.5}
     assert BARE.delta({}).dtype == np.float32
 
 
@@ -47,6 +48,9 @@ def test_names_and_indices_mix_and_add_up() -> None:
     (NAMED, {-1: 0.1}, "no direction -1"),
     (BARE, {"yaw": 0.1}, "no names, give an index from 0 to 19"),
     (BARE, {20: 0.1}, "no direction 20"),
+    (NAMED, {1.7: 0.1}, "1.7 is no direction: give a name, or a whole number"),
+    (NAMED, {3: "much"}, "3=much cannot be set: give a finite number"),
+    (NAMED, {3: None}, "3=None cannot be set"),
     (NAMED, {"yaw": math.nan}, "yaw=nan cannot be set"),
     (NAMED, {"yaw": math.inf}, "yaw=inf cannot be set"),
 ])  # fmt: skip

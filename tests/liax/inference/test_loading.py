@@ -74,3 +74,10 @@ def test_what_is_no_model_is_refused(tmp_path: Path, name: str, text: str) -> No
 def test_a_wrong_device_is_refused_before_the_file_is_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no device tpu"):
         load(tmp_path / "absent.pt", "tpu")
+
+
+def test_an_address_of_mlflow_is_for_registered_models_only(tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), tmp_path / "own")
+    for name in (str(tmp_path / "own"), str(tmp_path / "lia-x.pt")):
+        with pytest.raises(UserError, match=r"is not in MLflow: leave out its address, sqlite:///m\.db"):
+            load(name, "cpu", "float32", "sqlite:///m.db")

@@ -95,15 +95,18 @@ def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: p
     inner = model.unwrap_python_model()
     inner.__dict__["_animator"] = Recorder(seen)
     many = {"face": "all", "paste_back": True, "controls": {"3": 1, "yaw": 0.5}, "start_frame": "auto", "mode": None}
-    given = [None, {"crop": False}, {"mode": "absolute"}, {"start_frame": 2.0}, many]
+    given = [None, {"crop": "false", "paste_back": "True"}, {"mode": "absolute"}, {"start_frame": 2.0}, many]
     rows = [{}, *({"options": options} for options in given)]
     answer = model.predict(pandas.DataFrame([{"source": b"s", "driving": b"d", **row} for row in rows]))
     assert answer == [b"s+d"] * 6
     wanted = {name: value for name, value in many.items() if value is not None}
-    assert seen == [{}, {}, {"crop": False}, {"mode": "absolute"}, {"start_frame": 2}, wanted]
+    assert seen == [{}, {}, {"crop": False, "paste_back": True}, {"mode": "absolute"}, {"start_frame": 2}, wanted]
     assert model.predict([{"source": b"s", "driving": b"d", "options": {}}]) == [b"s+d"]
     with pytest.raises(ValueError, match="unknown option 'speed'"):
         model.predict([{"source": b"s", "driving": b"d", "options": {"speed": 2}}])
+    for option in ("crop", "paste_back"):
+        with pytest.raises(ValueError, match="'no' is neither true nor false"):
+            model.predict([{"source": b"s", "driving": b"d", "options": {option: "no"}}])
 
 
 class Recorder:

@@ -99,6 +99,10 @@ def test_ctrl_c_before_the_first_frame_leaves_nothing(tmp_path: Path) -> None:
 
 def test_names_that_cannot_be_written_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name, text in ((".", "is a folder: give the name of a file"), ("file/out.mp4", "a file is in its place")):
+    for name, text in (
+        (".", "is a folder: give the name of a file"),
+        ("file/out.mp4", "a file is in its place"),
+        ("out.avi", "ends in .mp4"),
+    ):
         with pytest.raises(UserError, match=text):
             VideoWriter(tmp_path / name, 32, 32, 25)
