@@ -93,9 +93,8 @@ def main() -> int:
         checks += [check for config in configs for check in _from_file_to_file(options, device, dtype, config)]
     print()
     for check in checks:
-        print(
-            f"{'held' if check.value <= check.bound else 'BROKEN'}: {check.what} {check.value:.2f}, at most {check.bound}"
-        )
+        verdict = "held" if check.value <= check.bound else "BROKEN"
+        print(f"{verdict}: {check.what} {check.value:.2f}, at most {check.bound}")
     print("" if checks else "No bound applies to this run.")
     return int(any(check.value > check.bound for check in checks))
 
@@ -134,7 +133,7 @@ def _published(config: ModelConfig, dtype: torch.dtype) -> bool:
 def _rows(options: argparse.Namespace, device: str, dtype: torch.dtype, config: ModelConfig) -> list[Row]:
     torch.manual_seed(0)
     size_px, model = config.size_px, LiaX(config).eval()
-    plain = plainly(copy.deepcopy(model)).to(device)
+    plain = plainly(copy.deepcopy(model)).to(device).requires_grad_(False)
     autocast = _kind(device) == "cuda" and dtype != torch.float32
     ours = Renderer(model, device, _name(dtype), compiled=options.compile)
     noise = np.random.default_rng(0)
