@@ -8,12 +8,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from liax.model.config import preset
+from liax.model.config import ModelConfig, preset
 from liax.model.network import LiaX
+from liax.model.official import to_official
 from liax.model.weights import save_model
 from liax.synthetic.scenes import portrait
 from liax.synthetic.videos import write_video
 from liax.video.decode import frame_at
+from liax.video.ffmpeg import ffmpeg_path, run
 
 MARK = "executed"
 
@@ -49,6 +51,8 @@ def _spoil(folder: Path) -> None:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         container.start_encoding()
+    for name in ("sound.wav", "sound.mp3"):
+        run([ffmpeg_path(), "-v", "error", "-i", str(folder / "talk.mp4"), "-vn", str(folder / name)], name, 60)
     with av.open(str(folder / "talk.mp4")) as talk, av.open(str(folder / "sound.m4a"), "w", format="mp4") as container:
         (sound,) = talk.streams.audio
         copied = container.add_stream_from_template(sound)
@@ -65,5 +69,7 @@ def _spoil(folder: Path) -> None:
         kept = {entry: state[entry] for entry in others}
         save_file(kept | ({first: spoiled(state[first])} if spoiled else {}), folder / name / "model.safetensors")
     torch.save({"enc.weight": torch.zeros(2)}, folder / "shapes.pt")
+    released = to_official(LiaX(ModelConfig(size_px=512, width=1 / 64, blocks=1, directions=8)))
+    torch.save(released | {"dec.rgb2.bias": torch.zeros(1, 4, 1, 1)}, folder / "released.pt")
     torch.save({"enc.weight": torch.zeros(2), "extra": Payload()}, folder / "pickled.pt")
     (folder / "text.pt").write_text("not a checkpoint")

@@ -74,6 +74,8 @@ def test_portraits(refused: Refused, command: str, source: str, text: str) -> No
     ("cut.mp4", r"cut\.mp4: unreadable .*give a video"),
     ("no_length.mp4", r"no_length\.mp4 has no pictures: give a video"),
     ("sound.m4a", r"sound\.m4a has sound but no pictures: give a video"),
+    ("sound.wav", r"sound\.wav has sound but no pictures: give a video"),
+    ("sound.mp3", r"sound\.mp3 has sound but no pictures: give a video"),
     ("picture.mp4", r"picture\.mp4 is a picture, not a video: give a video"),
     ("me.png", r"me\.png is a picture, not a video: give a video"),
 ])  # fmt: skip
@@ -86,13 +88,14 @@ def test_several_people_in_a_video_to_edit(refused: Refused) -> None:
 
 
 @pytest.mark.parametrize(("model", "text"), [
-    ("gone", "gone"),
-    ("gone.pt", r"gone\.pt"),
-    ("narrow", r"has shape \[.*\] instead of \["),
-    ("nameless", "is missing"),
+    ("gone", r"no model in gone: give a folder with model\.safetensors"),
+    ("gone.pt", r"no such file: gone\.pt"),
+    ("narrow", r"narrow/.*: decoder\.constant has shape \[1, 64, 4, 1\] instead of \[1, 64, 4, 4\]"),
+    ("nameless", r"nameless/.*: decoder\.constant is missing"),
     ("shapes.pt", r"shapes\.pt: .*no matrix dec\.direction\.weight"),
-    ("pickled.pt", r"pickled\.pt"),
-    ("text.pt", r"text\.pt"),
+    ("released.pt", r"released\.pt: .*: dec\.rgb2\.bias has shape \[1, 4, 1, 1\] instead of \[1, 3, 1, 1\]"),
+    ("pickled.pt", r"pickled\.pt holds other things than tensors"),
+    ("text.pt", r"text\.pt .*is no checkpoint"),
     ("models:/nobody@candidate", "there is no MLflow database"),
 ])  # fmt: skip
 @pytest.mark.parametrize("command", ["animate", "sweep"])
@@ -109,7 +112,7 @@ def test_models(refused: Refused, command: str, model: str, text: str) -> None:
     ("animate", "", {"save-motion": "m.mp4"}, r"ends in \.motion"),
     ("animate", "", {"side-by-side": "out.mp4"}, "named twice"),
     ("animate", "", {"o": "/proc/out.mp4"}, "/proc/out.mp4 cannot be written: nothing can be made in /proc"),
-    ("edit", "", {"o": "/proc/new/out.png"}, "cannot be written"),
+    ("edit", "", {"o": "/proc/new/out.png"}, "cannot be written: nothing can be made in /proc"),
     ("animate", "--model", {}, "no model: give --model or set LIAX_MODEL"),
     ("animate", "-d", {}, "required: -d/--driving; `liax animate --help`"),
     ("edit", "--set", {}, "required: --set"),
@@ -119,14 +122,15 @@ def test_models(refused: Refused, command: str, model: str, text: str) -> None:
     ("edit", "", {"set": "=1"}, "'=1' is no setting"),
     ("animate", "", {"set": "smile=1"}, "no direction is called 'smile'"),
     ("edit", "", {"set": "40=1"}, "no direction 40: "),
-    ("edit-video", "", {"set": "-1=1"}, "expected one argument|no direction -1"),
+    ("edit-video", "", {"set": "-1=1"}, "--set: expected one argument"),  # as all that begins with a dash
     ("sweep", "", {"direction": "smile"}, "no direction is called 'smile'"),
     ("sweep", "", {"frames": "1"}, "a loop of 1 frames cannot be"),
-    ("edit-video", "", {"smooth": "-1"}, "smooth"),
+    ("edit-video", "", {"smooth": "-1"}, r"a smoothing over -1 s cannot be done: give 0 \(none\) to 0\.5 s"),
     ("animate", "", {"start-frame": "first"}, "neither auto nor a frame's number"),
-    ("animate", "", {"start-frame": "1000"}, "1000"),
+    ("animate", "", {"start-frame": "1000"}, "has no frame 1000: give a start frame"),
     ("animate", "", {"face": "tallest"}, "unknown face 'tallest'"),
-    ("animate", "", {"face": "all"}, "--paste-back"),
+    ("animate", "", {"face": "all"}, "several results for one picture: add --paste-back"),
+    ("sweep", "", {"face": "all"}, "several results for one picture: choose one face"),
     ("edit", "", {"face": "2"}, "no face number 2"),
     ("animate", "", {"audio": "gone.wav"}, "no such file: gone.wav"),
     ("animate", "", {"audio": "silent.mp4"}, "silent.mp4 has no sound"),
@@ -137,6 +141,10 @@ def test_models(refused: Refused, command: str, model: str, text: str) -> None:
 ])  # fmt: skip
 def test_options(refused: Refused, command: str, without: str, changes: dict[str, str], text: str) -> None:
     assert re.search(text, refused(command, without=without, **changes))
+
+
+def test_a_negative_direction(refused: Refused) -> None:
+    assert "no direction -1: " in refused("edit-video", "--set=-1=1")
 
 
 def test_a_result_never_replaces_what_it_is_made_from(refused: Refused, studio: Path) -> None:
@@ -150,15 +158,16 @@ def test_a_folder_is_no_place_for_a_file_of_its_name(refused: Refused) -> None:
     Path("dir.mp4").mkdir()
     assert "it is a folder" in refused("animate", o="dir.mp4")
     Path("file").touch()
-    assert "cannot be written" in refused("edit", o="file/out.png")
+    assert re.search("file/out.png cannot be written: nothing can be made in .*file", refused("edit", o="file/out.png"))
 
 
 def test_a_motion_has_no_pictures_and_no_sound(refused: Refused) -> None:
     Path("talk.motion").write_bytes(b"not a motion")
     for option in ("--side-by-side", "--save-motion"):
-        assert option in refused("animate", option, "wide.mp4", d="talk.motion")
-    assert "--audio driving" in refused("animate", d="talk.motion", audio="driving")
-    assert "talk.motion" in refused("animate", d="talk.motion")
+        reason = f"without pictures or sound: leave out {option}"
+        assert reason in refused("animate", option, "wide.mp4", d="talk.motion")
+    assert "without pictures or sound: leave out --audio" in refused("animate", d="talk.motion", audio="driving")
+    assert "talk.motion is not a motion file" in refused("animate", d="talk.motion")
 
 
 def test_an_older_result_survives_a_mistake(refused: Refused) -> None:
