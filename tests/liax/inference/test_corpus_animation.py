@@ -1,6 +1,7 @@
 """Real portraits and a real video through the commands. The weights are random: size, rate, length, sound, orientation
 and place of the results are what is tested, by reading the files that were written."""
 
+import csv
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -16,20 +17,36 @@ from PIL import Image
 from jobs.main import main
 from liax.crop import Square
 from liax.face import FaceFinder
-from liax.inference.framing import middle_square, portrait_squares
+from liax.inference.framing import choose_faces, face_square, middle_square
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.model.weights import save_model
 from liax.pictures import Picture, load_picture
+from liax.video.cut import cut_clip
 from liax.video.decode import frame_at, frames
 from liax.video.ffmpeg import ffmpeg_path, run
 from liax.video.probe import frame_table, probe
+from tests.conftest import SHARED
 
 pytestmark = pytest.mark.slow
 
 DRIVING = "v042.mp4"
 """Three seconds, 23.976 frames a second, with sound."""
 SOUND_RATE_HZ = 8000
+WITHOUT_A_FACE = ("p07.jpg", "p08.jpg")
+"""Of people, that is: they show alpacas."""
+
+
+def portraits() -> list[str]:
+    """The portraits' paths in the corpus; none where there is no corpus."""
+    table = SHARED / "corpus" / "portraits.csv"
+    if not table.is_file():
+        return []
+    with table.open(newline="") as lines:
+        return [row["file"] for row in csv.DictReader(lines)]
+
+
+PORTRAITS = portraits()
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +61,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def driving(corpus: Path) -> Path:
     return corpus / "videos" / DRIVING
+
+
+def cut_short(video: Path, out: Path, frames: int) -> None:
+    """The first frames of a video's middle square, with their sound."""
+    info = probe(video)
+    square = middle_square(info.width_px, info.height_px)
+    place = (square.left_px, square.top_px, square.side_px)
+    settings = {"size_px": 256, "crf": 18, "keyframe_interval": 8}
+    cut_clip(video, out, info, start_s=0, frames=frames, fps=24, square_px=place, **settings)
+
+
+@pytest.fixture(scope="module")
+def short(driving: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("short") / "short.mp4"
+    cut_short(driving, out, frames=10)
+    return out
 
 
 def frames_at(path: Path, fps: Fraction) -> int:
@@ -104,27 +137,43 @@ def square_of(source: Picture, option: str) -> Square:
     if option == "--no-crop":
         return middle_square(source.shape[1], source.shape[0])
     with FaceFinder() as finder:
-        return portrait_squares(source, "", finder)[0]
+        return face_square(*choose_faces(finder.find(source), None, ""), source)
 
 
-@pytest.mark.parametrize(("portrait", "option"), [
-    ("p01.jpg", "--relative"),
-    ("p07.jpg", "--no-crop"),  # an alpaca
-    ("p10.png", "--absolute"),
-])  # fmt: skip
-def test_portraits(corpus: Path, driving: Path, model: str, tmp_path: Path, portrait: str, option: str) -> None:
-    path, out, whole = corpus / "portraits" / portrait, tmp_path / "out.mp4", tmp_path / "whole.mp4"
-    usual = ["animate", "-s", str(path), "-d", str(driving), "--model", model, option]
-    assert main([*usual, "-o", str(out)]) == 0
-    check_like(out, driving)
-    assert (probe(out).width_px, probe(out).height_px) == (64, 64)
-
-    assert main([*usual, "-o", str(whole), "--paste-back"]) == 0
-    check_like(whole, driving)
+@pytest.mark.parametrize("portrait", PORTRAITS)
+def test_portraits(
+    corpus: Path, short: Path, model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], portrait: str
+) -> None:
+    path, out = corpus / portrait, tmp_path / "out.mp4"
+    option = "--relative" if path.suffix == ".jpg" else "--absolute"
+    usual = ["animate", "-s", str(path), "-d", str(short), "-o", str(out), "--model", model, "--paste-back"]
+    if path.name in WITHOUT_A_FACE:
+        assert main(usual) == 2
+        assert f"error: no face in {path}: choose another file, or use --no-crop" in capfd.readouterr().err
+        assert not out.exists()
+        option = "--no-crop"
+    assert main([*usual, option]) == 0
+    check_like(out, short)
     source = load_picture(path)
     source = source[: source.shape[0] // 2 * 2, : source.shape[1] // 2 * 2]
-    for time_s in (0.0, 2.0):
-        check_pasted(frame_at(whole, time_s), source, square_of(source, option))
+    for time_s in (0.0, 0.3):
+        check_pasted(frame_at(out, time_s), source, square_of(source, option))
+
+
+def test_a_whole_video(corpus: Path, driving: Path, model: str, tmp_path: Path) -> None:
+    names = ["-s", str(corpus / "portraits" / "p01.jpg"), "-d", str(driving), "-o", str(tmp_path / "out.mp4")]
+    assert main(["animate", *names, "--model", model]) == 0
+    check_like(tmp_path / "out.mp4", driving)
+    assert (probe(tmp_path / "out.mp4").width_px, probe(tmp_path / "out.mp4").height_px) == (64, 64)
+
+
+def test_the_base_model_at_its_own_size(corpus: Path, driving: Path, tmp_path: Path) -> None:
+    save_model(LiaX(preset("base")).eval(), str(tmp_path / "model"))
+    cut_short(driving, tmp_path / "short.mp4", frames=3)
+    names = ["-s", str(corpus / "portraits" / "p01.jpg"), "-d", str(tmp_path / "short.mp4")]
+    assert main(["animate", *names, "-o", str(tmp_path / "out.mp4"), "--model", str(tmp_path / "model")]) == 0
+    check_like(tmp_path / "out.mp4", tmp_path / "short.mp4")
+    assert {picture.shape for _, picture in frames(tmp_path / "out.mp4")} == {(512, 512, 3)}
 
 
 def test_a_turned_photograph(corpus: Path, driving: Path, model: str, tmp_path: Path) -> None:
