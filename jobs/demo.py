@@ -54,7 +54,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def _check(request: DemoRequest) -> None:
     """Refuse what cannot work, before anything is made."""
     from liax.face import FaceFinder
-    from liax.inference.framing import portrait_square
+    from liax.inference.framing import choose_faces
     from liax.pictures import load_picture
     from pipelines.sources import list_sources
 
@@ -66,7 +66,7 @@ def _check(request: DemoRequest) -> None:
         list_sources([request.videos])
     if request.portrait is not None:
         with FaceFinder() as finder:
-            portrait_square(load_picture(request.portrait), request.portrait, finder)
+            choose_faces(finder.find(load_picture(request.portrait)), "largest", request.portrait)
 
 
 def _steps(folder: DemoFolder, request: DemoRequest) -> DemoSummary:

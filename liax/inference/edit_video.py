@@ -24,7 +24,7 @@ from liax.inference.smoothing import check_smoothing, gaussian, smoothed
 from liax.pictures import Picture
 from liax.progress import Progress
 from liax.video.encode import VideoWriter
-from liax.video.sound import check_sound
+from liax.video.sound import sound_file
 
 SMOOTH_S = 0.04
 """Standard deviation of the smoothing over time: one frame at 25 fps. Our choice: the encoder's codes of neighbouring
@@ -68,15 +68,13 @@ def edit_video(
     """
     check_choice(face, crop, paste_back)
     check_smoothing(smooth_s)
-    if audio not in ("source", None):
-        check_sound(audio)
+    sound = sound_file(audio, "source", video)
     with optional_finder(crop) as finder:
         footage = open_footage(video, finder, face, None if paste_back else LONGEST_SIDE_PX)
     weights = gaussian(smooth_s, float(footage.fps))
     size = (renderer.size_px, renderer.size_px)
     width_px, height_px = (footage.width_px // 2 * 2, footage.height_px // 2 * 2) if paste_back else size
     with ExitStack() as stack:
-        sound = footage.path if audio == "source" else audio
         writer = stack.enter_context(VideoWriter(out, width_px, height_px, footage.fps, audio_from=sound))
         progress = stack.enter_context(Progress(footage.frames_estimate, "edit", "frame"))
         for canvas_HWC, results in _results(renderer, delta_M, footage, from_first, weights):

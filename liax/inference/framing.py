@@ -91,16 +91,6 @@ def face_square(face: Face, picture_HWC: Picture) -> Square:
     return crop_square(np.array(face.box_px), width_px, height_px, CROP)
 
 
-def portrait_squares(picture_HWC: Picture, name: str, finder: FaceFinder, choice: str | None = None) -> list[Square]:
-    """The squares round the chosen faces of a picture, from the left to the right; raises as `choose_faces`."""
-    return [face_square(face, picture_HWC) for face in choose_faces(finder.find(picture_HWC), choice, name)]
-
-
-def portrait_square(picture_HWC: Picture, name: str, finder: FaceFinder) -> Square:
-    """The square round a picture's largest face."""
-    return portrait_squares(picture_HWC, name, finder, "largest")[0]
-
-
 def video_squares(
     path: Path,
     info: VideoInfo,

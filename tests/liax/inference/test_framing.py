@@ -14,9 +14,9 @@ from liax.inference.framing import (
     MOST_FACES,
     check_choice,
     choose_faces,
+    face_square,
     middle_square,
     optional_finder,
-    portrait_squares,
     video_squares,
 )
 from liax.synthetic.videos import write_video
@@ -186,7 +186,8 @@ def test_faces_of_a_picture(two: tuple[Path, np.ndarray]) -> None:
     path, boxes_FT4 = two
     picture = frame_at(path, 0)
     with FaceFinder() as finder:
-        left, right = portrait_squares(picture, "two.png", finder, "all")
-        assert portrait_squares(picture, "two.png", finder, "2") == [right]
+        faces = finder.find(picture)
+    left, right = (face_square(face, picture) for face in choose_faces(faces, "all", "two.png"))
+    assert [face_square(face, picture) for face in choose_faces(faces, "2", "two.png")] == [right]
     for square, box in zip((left, right), boxes_FT4[:, 0], strict=True):
         assert square.left_px <= box[0] < box[2] <= square.left_px + square.side_px
