@@ -259,7 +259,7 @@ class Animator:
             frames: length of the loop, 2 or more.
             still_out: also write a grid of pictures (.png), one row a direction.
         """
-        check_choice(face, crop, paste_back=False)
+        check_choice(face, crop, paste_back=None)
         check_video_name(out)
         check_frames(frames)
         if still_out is not None:
