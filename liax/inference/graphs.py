@@ -16,19 +16,16 @@ WARM_UP_CALLS = 3
 Call = Callable[..., Tensor]
 
 
-def graphed(function: Call, batch: int) -> Call:
-    """A function of CUDA tensors to one tensor, from recordings where the first argument's batch is `batch`.
+def graphed(function: Call) -> Call:
+    """A function of CUDA tensors to one tensor, from recordings. The caller owns the result.
 
-    Other batches, such as a video's last one, are computed directly. The caller owns the result. Calls from several
-    threads wait for one another, because a recording has one place for its arguments and its result.
+    Calls from several threads wait for one another, because a recording has one place for its arguments and its result.
     """
     graphs: dict[tuple[torch.Size, ...], Graph] = {}
     pool: list[Any] = []  # one for all recordings; PyTorch has no public name for its type
     lock = threading.Lock()
 
     def call(*arguments: Tensor) -> Tensor:
-        if len(arguments[0]) != batch:
-            return function(*arguments)
         shapes = tuple(argument.shape for argument in arguments)
         with lock:
             if shapes not in graphs:

@@ -3,12 +3,15 @@
 Legend: B batch, S side in pixels, C colours, D style width, M directions.
 """
 
+import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from liax.errors import UserError
 from liax.inference.graphs import Call, graphed
 from liax.inference.precision import choose_device, choose_dtype
 from liax.model.config import ModelConfig
@@ -42,36 +45,42 @@ class Renderer:
         model: the network, which the renderer takes over and changes.
         device: as PyTorch names it, or `auto`, a GPU where there is one.
         dtype: see `liax.inference.precision.choose_dtype`.
-        compiled: also `torch.compile` the network, which takes a minute or more at the first frames and needs a C
-            compiler; for long videos on a GPU.
+        compiled: also `torch.compile` the network, which takes long at the first frames and needs a CUDA GPU and a C
+            compiler; for long videos.
 
     Raises:
-        UserError: there is no such device or precision.
+        UserError: there is no such device or precision, or nothing to compile with.
     """
 
     def __init__(self, model: LiaX, device: str = "auto", dtype: str = "auto", *, compiled: bool = False) -> None:
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
+        on_cuda = self.device.startswith("cuda")
+        if compiled:
+            _check_compiler(on_cuda)
         self.size_px, self.directions = model.config.size_px, model.config.directions
         self.model = freeze(model.to("cpu"), self.dtype).to(self.device)
-        on_cuda = self.device.startswith("cuda")
         self.batch = GPU_BATCH if on_cuda else _cpu_batch(model.config)
         self._motion: Call = lambda pictures: self.model.motion_coefficients(self.model.code(pictures))
         self._decode: Call = lambda z_BD, *features: self.model.decode(z_BD, features)
-        if compiled:
-            self._motion, self._decode = (torch.compile(call) for call in (self._motion, self._decode))
         if on_cuda:
-            self._motion, self._decode = (self._on_gpu(call) for call in (self._motion, self._decode))
+            self._motion, self._decode = (self._on_gpu(call, compiled) for call in (self._motion, self._decode))
 
-    def _on_gpu(self, call: Call) -> Call:
-        """The call with cuDNN's fastest algorithms for its few shapes, as a graph; float32 is not rounded to TF32."""
+    def _on_gpu(self, call: Call, compiled: bool) -> Call:
+        """The call as a graph, compiled if asked, for whole batches; smaller ones, a video's last, are not worth it."""
+        whole = graphed(self._tuned(torch.compile(call) if compiled else call))
+        other = self._tuned(call)
+        return lambda *arguments: (whole if len(arguments[0]) == self.batch else other)(*arguments)
+
+    def _tuned(self, call: Call) -> Call:
+        """The call with cuDNN's fastest algorithms for its few shapes; float32 is not rounded to TF32."""
 
         def tuned(*arguments: Tensor) -> Tensor:
             exact = self.dtype == torch.float32
             with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=not exact):
                 return call(*arguments)
 
-        return graphed(tuned, self.batch)
+        return tuned
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Picture]) -> Encoded:
@@ -111,6 +120,13 @@ class Renderer:
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _check_compiler(on_cuda: bool) -> None:
+    if not on_cuda:
+        raise UserError("compiling the network pays on a CUDA GPU only: leave out --compile")
+    if not (os.environ.get("CC") or any(shutil.which(name) for name in ("cc", "gcc", "clang"))):
+        raise UserError("compiling the network needs a C compiler: install gcc, or leave out --compile")
 
 
 def _cpu_batch(config: ModelConfig) -> int:

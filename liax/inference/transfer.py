@@ -109,7 +109,11 @@ def write_transfer(
     side_by_side_out: str | Path | None = None,
 ) -> Animation:
     """Write the video of `moved`; see `liax.inference.animator.Animator.animate`."""
-    starts = None if start_frame == 0 else [motion.at(frame) for frame in _start_frames(portraits, motion, start_frame)]
+    starts = None
+    if start_frame != 0:
+        frames = _start_frames(portraits, motion, start_frame)
+        known = {frame: motion.at(frame) for frame in set(frames)}  # each is looked for from the video's beginning
+        starts = [known[frame] for frame in frames]
     width_px, height_px = portraits.result_px
     with ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(out, width_px, height_px, motion.fps, audio_from=audio))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from liax.errors import UserError
 from liax.inference.renderer import Renderer
 from liax.model.config import preset
 from liax.model.network import LiaX
@@ -63,6 +64,11 @@ def test_compiled_network_is_one_graph_with_the_same_results(model: LiaX, pictur
     for name in ("_motion", "_decode"):
         setattr(renderer, name, torch.compile(getattr(renderer, name), backend="eager", fullgraph=True))
     np.testing.assert_allclose(rendered(renderer, pictures), plain, atol=1)
+
+
+def test_compiling_is_refused_where_it_cannot_pay(model: LiaX) -> None:
+    with pytest.raises(UserError, match="leave out --compile"):
+        Renderer(copy.deepcopy(model), "cpu", "float32", compiled=True)
 
 
 @pytest.mark.parametrize(("preset_name", "size_px", "batch"), [("tiny", 64, 8), ("base", 256, 1), ("large", 512, 1)])
