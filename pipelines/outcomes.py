@@ -1,33 +1,38 @@
 """What became of every source and every track. Nothing vanishes: each ends as a clip or as a row with a reason."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from liax.config import Config
 from liax.sample import SampleInfo
+from pipelines.signatures import ClipSignature
 
 KEPT = "kept"
 
 
 class Outcome(Config):
-    """One row: a clip that was kept, or a source, track or part of a track that was not, and why."""
+    """One row: a clip that was kept, or a source, segment, track or part of a track that was not, and why."""
 
     source_uri: str
     source_sha256: str
     stage: str
-    """Where it was decided: probe, duplicates, faces or clips."""
+    """Where it was decided: probe, duplicates, shots, faces, clips, quality or near_duplicates."""
     reason: str
     """A short name that is counted; `kept` for a clip."""
     detail: str = ""
     """The numbers behind it, for people."""
+    segment: int | None = None
+    """The piece of the source; None when the whole source is meant."""
     track: int | None = None
-    """The face track; None when the whole source is meant."""
+    """The face track within the segment; None when no track is meant."""
     start_s: float | None = None
-    """Where in the source the part begins; None when the whole track or source is meant."""
+    """Where in the source the part begins; None when the whole track, segment or source is meant."""
     key: str | None = None
-    """The clip."""
+    """The clip, also one that was made and then left out."""
     preview: str | None = None
     """Name of a picture of it for the report, if one was made."""
+    attempts: int = 1
+    """How often it was tried; more than once where a process that worked on it died or hung."""
 
 
 class Source(Config):
@@ -36,26 +41,53 @@ class Source(Config):
     uri: str
     sha256: str
     """Of the file's bytes; empty when it could not be read."""
+    bytes: int = 0
     duration_s: float = 0.0
+    """By the header, or by the frames where the header is silent."""
+    container: str = ""
+    """As ffmpeg names it."""
+    codec: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    """Of the upright picture with square pixels."""
+    fps: str = ""
+    """Average rate as a fraction, for example `30000/1001`."""
+    variable_rate: bool = False
+    rotation_deg: int = 0
+    has_audio: bool = False
+    yuv_matrix: int = 0
+    """Code of ISO/IEC 23091-2."""
+    full_range: bool = False
     reason: str = ""
     detail: str = ""
+    attempts: int = 1
     seconds: float = 0.0
     """How long probing took."""
 
-    @property
-    def id(self) -> str:
-        """Names the source by its content."""
-        return self.sha256[:16]
 
+class Segment(Config):
+    """A piece of a source, short enough for one task: the unit of work, with one completion record."""
 
-class SourceRecord(Config):
-    """The completion record of a source: it is written last, and a source that has one is not worked on again."""
-
+    id: str
+    """Names the segment by the source's content, its span and the configuration."""
     source: Source
+    number: int
+    """Place in the source, from 0."""
+    start_s: float
+    end_s: float | None
+    """None: up to the end of the source."""
+
+
+class SegmentRecord(Config):
+    """The completion record of a segment: it is written last, and a segment that has one is not worked on again."""
+
+    segment: Segment
     clips: list[SampleInfo]
-    """What was kept. Split and identity are provisional here: the plan decides them, knowing every source."""
+    """What was made. Split and identity are provisional here: the plan decides them, knowing every source."""
     clip_bytes: dict[str, int]
     """Size of each clip's files together, by key."""
+    signatures: dict[str, ClipSignature]
+    """What each clip is compared with others by, by key."""
     outcomes: list[Outcome]
     seconds: dict[str, float]
     """Time spent, by stage."""
@@ -66,7 +98,7 @@ def rejected(source: Source, stage: str, reason: str, detail: str = "") -> Outco
     return Outcome(source_uri=source.uri, source_sha256=source.sha256, stage=stage, reason=reason, detail=detail)
 
 
-def reasons(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:
     """How many rows there are for each reason, the most frequent first."""
     counted = Counter(outcome.reason for outcome in outcomes)
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
