@@ -12,10 +12,9 @@ from liax.errors import VideoError
 from liax.face import Face, FaceFinder
 from liax.video.decode import frames
 from liax.video.probe import probe
-from pipelines.config import FacesConfig
 from pipelines.outcomes import Source
 from pipelines.probing import source_file
-from pipelines.tracking import Track, link_faces, tracks_to_bytes
+from pipelines.tracking import FacesConfig, Track, link_faces, tracks_to_bytes
 
 
 def find_tracks(path: Path, finder: FaceFinder, config: FacesConfig) -> list[Track]:

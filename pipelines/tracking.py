@@ -6,12 +6,48 @@ Shapes: K samples of a track, N landmarks, S blendshapes. Coordinates in pixels 
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
+from liax.config import Config
 from liax.face import Face, distinct, overlap
-from pipelines.config import FacesConfig
+
+
+class FacesConfig(Config):
+    """How faces are found and followed."""
+
+    rate_fps: float = Field(default=10.0, gt=0, le=1000)
+    """Pictures a second in which faces are looked for; between them positions are interpolated. Heads move little in
+    a tenth of a second, and a face search costs as much as decoding ten frames."""
+    longest_side_px: int | None = Field(default=1920, ge=64)
+    """Larger pictures are shrunk to this before the search; null keeps them."""
+    most_faces: int = Field(default=8, ge=1, le=1000)
+    """How many faces to look for in a picture."""
+    least_confidence: float = Field(default=0.3, ge=0, le=1)
+    """Of the detection and of the landmarks."""
+    least_face_px: float = Field(default=80.0, ge=2)
+    """A track is rejected when the longer side of its landmarks' box, in the median, is smaller than this. A face 64 px
+    wide is about 80 px high."""
+    least_overlap: float = Field(default=0.3, gt=0, le=1)
+    """A face continues a track if their boxes overlap at least so much (intersection over union)."""
+    largest_zoom: float = Field(default=1.5, gt=1)
+    """A face does not continue a track if its size changed by more than this factor from one picture to the next."""
+    longest_gap_s: float = Field(default=0.5, gt=0)
+    """A track in which the face is not seen for longer than this ends; a new one begins when it is seen again."""
+    weights: str | None = None
+    """Path or URL of the face landmarker's bundle; null looks in the cache and then where it is published."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rate_fps * self.longest_gap_s < 1 - 1e-9:
+            raise ValueError(
+                f"at rate_fps {self.rate_fps} pictures are further apart than longest_gap_s {self.longest_gap_s}, "
+                "so every track would end at its first picture"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liax.face import FACE_POINTS, Face, overlap
-from pipelines.config import FacesConfig
-from pipelines.tracking import Track, link_faces, tracks_from_bytes, tracks_to_bytes
+from pipelines.tracking import FacesConfig, Track, link_faces, tracks_from_bytes, tracks_to_bytes
 
 CONFIG = FacesConfig()
 
