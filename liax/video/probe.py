@@ -26,6 +26,9 @@ SEEKABLE = ("mov", "matroska")
 
 MICROSECONDS = 1_000_000
 
+MOST_PIXELS = 8192 * 8192
+"""In one picture of any video that is opened. Our choice: beyond it a decoder would take a gigabyte a picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
@@ -33,8 +36,9 @@ class VideoInfo:
 
     Width and height are those of the upright picture with square pixels, as a player shows it and as
     `liax.video.decode.frames` yields it. `duration_s` and `frames_estimate` are what the header says, 0 when it is
-    silent. `stream_index` is the place of the video among all the file's streams. `yuv_matrix` is a code of
-    ISO/IEC 23091-2, never "unspecified".
+    silent. `stream_index` is the place of the video among all the file's streams. `rotation_deg` is by how much a
+    player turns the stored picture counter-clockwise: 0, 90, 180 or 270. `yuv_matrix` is a code of ISO/IEC 23091-2,
+    never "unspecified".
     """
 
     container: str
@@ -46,6 +50,7 @@ class VideoInfo:
     duration_s: float
     stream_index: int
     square_pixels: bool
+    rotation_deg: int
     has_audio: bool
     variable_rate: bool
     yuv_matrix: int
@@ -53,20 +58,32 @@ class VideoInfo:
 
 
 @contextmanager
-def open_video(path: str | Path) -> Iterator[tuple["InputContainer", "VideoStream"]]:
+def open_video(path: str | Path, most_pixels: int = MOST_PIXELS) -> Iterator[tuple["InputContainer", "VideoStream"]]:
     """Open a file's first real video stream, for decoding in one thread.
 
+    Args:
+        path: a local file.
+        most_pixels: a larger picture is refused by the header, before memory is taken for it.
+
     Raises:
-        VideoError: `unreadable`, also for a decoding error inside the block, or `no_video_stream`.
+        VideoError: `unreadable`, also for a decoding error inside the block and for a size that no decoder takes;
+            `no_video_stream`; or `picture_too_large`.
     """
     import av
 
+    # For the decoders: opening a file decodes already where its header is silent, and a size may change midway.
+    limit = {"max_pixels": str(max(most_pixels, MOST_PIXELS))}
     try:
-        with av.open(file_url(path), options=INPUT_OPTIONS, metadata_errors="replace") as container:
+        with av.open(file_url(path), options=INPUT_OPTIONS | limit, metadata_errors="replace") as container:
             streams = [s for s in container.streams.video if not s.disposition & s.disposition.__class__.attached_pic]
             if not streams:
                 raise VideoError(path, "no_video_stream")
             stream = streams[0]
+            width_px, height_px = stream.codec_context.width, stream.codec_context.height
+            if width_px * height_px > most_pixels:
+                detail = f"{width_px}x{height_px} px; the limit is {most_pixels} pixels"
+                raise VideoError(path, "picture_too_large", detail)
+            stream.codec_context.options = limit
             stream.thread_type = "NONE"
             stream.codec_context.thread_count = 1
             yield container, stream
@@ -83,13 +100,17 @@ def can_seek(container_name: str) -> bool:
     return container_name.split(",")[0] in SEEKABLE
 
 
-def probe(path: str | Path) -> VideoInfo:
+def probe(path: str | Path, most_pixels: int = MOST_PIXELS) -> VideoInfo:
     """Read a video's properties from its header and its first frame.
 
+    Args:
+        path: a local file.
+        most_pixels: see `open_video`.
+
     Raises:
-        VideoError: `unreadable` or `no_video_stream`.
+        VideoError: as `open_video`, or `no_frames`.
     """
-    with open_video(path) as (container, stream):
+    with open_video(path, most_pixels) as (container, stream):
         first = next(container.decode(stream), None)
         if first is None:
             raise VideoError(path, "no_frames")
@@ -109,6 +130,7 @@ def probe(path: str | Path) -> VideoInfo:
             duration_s=duration_s,
             stream_index=stream.index,
             square_pixels=(stream.sample_aspect_ratio or 1) == 1,
+            rotation_deg=round(first.rotation / 90) % 4 * 90,
             has_audio=bool(container.streams.audio),
             variable_rate=bool(fps) and abs(float(base_fps / fps) - 1) > 0.01,
             yuv_matrix=yuv_matrix(first),

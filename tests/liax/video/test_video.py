@@ -59,6 +59,7 @@ def test_rotation_flag_is_obeyed(tmp_path: Path, turn: int) -> None:
 
     upright, expected = next(frames(turned))[1], next(frames(by_ffmpeg))[1]
     info = probe(turned)
+    assert info.rotation_deg == turn
     assert upright.shape == expected.shape == (info.height_px, info.width_px, 3)
     assert np.abs(upright.astype(int) - expected).mean() < 3
     side = 40
@@ -202,6 +203,22 @@ def test_a_size_that_changes_midway_stays_the_first_one(tmp_path: Path) -> None:
     assert len(shapes) > 5, "both parts are read"
     assert set(shapes) == {(64, 96, 3)}
     assert {picture.shape for _, picture in frames(both, longest_side_px=48)} == {(32, 48, 3)}
+
+
+def test_a_picture_beyond_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "raw.avi"
+    make = ["-f", "lavfi", "-i", "color=c=red:s=64x48:r=5:d=1", "-c:v", "rawvideo", "-pix_fmt", "yuv420p", str(path)]
+    run([ffmpeg_path(), "-v", "error", *make], path, 60)
+    assert probe(path, most_pixels=64 * 48).width_px == 64
+    with pytest.raises(VideoError, match="64x48") as caught:
+        probe(path, most_pixels=64 * 48 - 1)
+    assert caught.value.reason == "picture_too_large"
+    size = np.array([64, 48], "<i4").tobytes()
+    absurd = np.array([60000, 60000], "<i4").tobytes()
+    path.write_bytes(path.read_bytes().replace(size, absurd))
+    for read in (probe, frame_table, lambda bad: list(frames(bad))):
+        with pytest.raises(VideoError):
+            read(path)
 
 
 def test_audio_only_and_missing_files(tmp_path: Path) -> None:
