@@ -1,6 +1,6 @@
-"""Stage 5, clips: one fixed square crop per track, cut and encoded in one ffmpeg pass (1 source → 1 record).
+"""Stage 6, clips: one fixed square crop per track, cut and encoded in one ffmpeg pass (1 segment → 1 record).
 
-The clips go to `work/clips`; the source's completion record, written after them, makes them count.
+The clips go to `work/clips`; the segment's completion record, written after them, makes them count.
 """
 
 import math
@@ -19,30 +19,33 @@ from liax.sample import CropInfo, SampleInfo
 from liax.video.cut import cut_clip, first_moment, shown_times
 from liax.video.decode import frame_at
 from liax.video.probe import VideoInfo, frame_table, probe
+from pipelines.analysis import Analysis, analysis_from_bytes
 from pipelines.config import PIPELINE_VERSION, ClipConfig, PreprocessConfig
+from pipelines.contained import Contained, GivenUp
 from pipelines.measure import face_arrays
-from pipelines.outcomes import KEPT, Outcome, Source, SourceRecord, rejected
+from pipelines.outcomes import KEPT, Outcome, Segment, SegmentRecord, rejected
 from pipelines.previews import preview
 from pipelines.probing import source_file
 from pipelines.run import Run
-from pipelines.tracking import Track, tracks_from_bytes
+from pipelines.tracking import Track
 
 
 class ClipMaker:
-    """Makes the clips of one source.
+    """Makes the clips of one segment.
 
     Args:
         run: where the clips go.
         config: the run's settings.
-        source: what the clips are of.
+        segment: what the clips are of.
         path: the source, as a local file.
 
     Raises:
         VideoError: the source cannot be read.
     """
 
-    def __init__(self, run: Run, config: PreprocessConfig, source: Source, path: Path) -> None:
-        self._run, self._config, self._source, self._path = run, config, source, path
+    def __init__(self, run: Run, config: PreprocessConfig, segment: Segment, path: Path) -> None:
+        self._run, self._config, self._path = run, config, path
+        self._segment, self._source = segment, segment.source
         self._info: VideoInfo = probe(path)
         self._times_s, self._is_key = frame_table(path)
         self._frame_s = float(np.median(np.diff(self._times_s))) if len(self._times_s) > 1 else 1 / config.clip.fps
@@ -162,15 +165,15 @@ class ClipMaker:
         """Add the row of what gave no clip, and a picture if it is the source's first with this reason."""
         shown = None
         if part.times_s.size and not any(row.reason == reason and row.preview for row in self.outcomes):
-            name = f"{self._source.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}"
+            name = f"{self._segment.id}-{number:02d}-{round(start_s * 1000):08d}-{reason}"
             left, top, right, bottom = (float(edge) for edge in part.boxes_K4[0])
             shown = self._show(name, float(part.times_s[0]), (left, top, right, bottom))
         self._add(stage, reason, detail, number, start_s, None, shown)
 
     def reject_source(self, reason: str, detail: str) -> None:
         """Add the row of a source in which no face was found, with a picture of it."""
-        row = rejected(self._source, "faces", reason, detail)
-        shown = self._show(f"{self._source.id}-{reason}", 0.0, None)
+        row = rejected(self._source, "faces", reason, detail, self._segment.number)
+        shown = self._show(f"{self._segment.id}-{reason}", self._segment.start_s, None)
         self.outcomes.append(row.model_copy(update={"preview": shown}))
 
     def _add(
@@ -183,6 +186,7 @@ class ClipMaker:
                 stage=stage,
                 reason=reason,
                 detail=detail,
+                segment=self._segment.number,
                 track=number,
                 start_s=round(start_s, 3),
                 key=key,
@@ -210,37 +214,72 @@ def _crop_info(square: Square, info: VideoInfo) -> CropInfo:
     )
 
 
-def make_clips(run: Run, config: PreprocessConfig, source: Source, tracks: list[Track]) -> SourceRecord:
-    """Make all clips of a source.
+def make_clips(run: Run, config: PreprocessConfig, segment: Segment, analysis: Analysis) -> SegmentRecord:
+    """Make all clips of a segment.
 
     Raises:
         VideoError: the source cannot be read.
     """
-    with source_file(source.uri) as path:
-        maker = ClipMaker(run, config, source, path)
-        for number, track in enumerate(tracks):
+    with source_file(segment.source.uri) as path:
+        maker = ClipMaker(run, config, segment, path)
+        for number, track in enumerate(analysis.tracks):
             maker.add_track(number, track)
-        if not tracks:
+        if not analysis.tracks:
             maker.reject_source("no_face", "no face was found in any sampled frame")
-    return SourceRecord(
-        source=source, clips=maker.clips, clip_bytes=maker.clip_bytes, outcomes=maker.outcomes, seconds={}
+    return SegmentRecord(
+        segment=segment,
+        clips=maker.clips,
+        clip_bytes=maker.clip_bytes,
+        signatures={},
+        outcomes=maker.outcomes,
+        seconds={},
     )
 
 
-def clips_row(row: dict[str, Any], run: Run, config: PreprocessConfig) -> dict[str, Any]:
-    """The stage for Ray Data: makes the clips and writes the source's completion record."""
-    started = time.monotonic()
-    source = Source.model_validate_json(row["source"])
-    reason, detail = row["reason"], row["detail"]
-    if not reason:
+class ClipWork:
+    """The work in the child process."""
+
+    def __init__(self, run: Run, config: PreprocessConfig) -> None:
+        self._run, self._config = run, config
+
+    def __call__(self, segment: Segment, analysis: bytes) -> SegmentRecord:
+        return make_clips(self._run, self._config, segment, analysis_from_bytes(analysis))
+
+
+class MakeClips:
+    """The stage for Ray Data, an actor: makes the clips and writes the segment's completion record."""
+
+    def __init__(self, run: Run, config: PreprocessConfig) -> None:
+        self._run, self._work = run, config.work
+        self._contained = Contained(ClipWork, (run, config), config.work.attempts)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        segment = Segment.model_validate_json(row["segment"])
+        if row["reason"]:
+            record = _nothing(segment, "faces", row["reason"], row["detail"], row["attempts"])
+        else:
+            record = self._make(segment, row["analysis"])
+        seconds = {"faces": row["faces_s"], "clips": time.monotonic() - started}
+        record = record.model_copy(update={"seconds": seconds})
+        # Of two drivers at once the first one's record stands: what is planned is planned from one of them.
+        storage.create_bytes(self._run.record(segment), record.model_dump_json(indent=1).encode())
+        return {"segment": segment.id, "clips": len(record.clips)}
+
+    def _make(self, segment: Segment, analysis: bytes) -> SegmentRecord:
+        seen_s = sum(float(np.ptp(track.times_s)) for track in analysis_from_bytes(analysis).tracks)
         try:
-            record = make_clips(run, config, source, tracks_from_bytes(row["tracks"]))
+            made: SegmentRecord = self._contained(
+                segment, analysis, time_limit_s=self._work.time_limit_s(segment.length_s + seen_s)
+            )
         except VideoError as error:
-            reason, detail = error.reason, error.detail
-    if reason:
-        failure = rejected(source, "faces", reason, detail)
-        record = SourceRecord(source=source, clips=[], clip_bytes={}, outcomes=[failure], seconds={})
-    seconds = {"probe": source.seconds, "faces": row["faces_s"], "clips": time.monotonic() - started}
-    record = record.model_copy(update={"seconds": seconds})
-    storage.write_bytes(run.record(source), record.model_dump_json(indent=1).encode())
-    return {"uri": source.uri, "clips": len(record.clips)}
+            return _nothing(segment, "clips", error.reason, error.detail)
+        except GivenUp as error:
+            return _nothing(segment, "clips", error.reason, error.detail, error.attempts)
+        return made
+
+
+def _nothing(segment: Segment, stage: str, reason: str, detail: str, attempts: int = 1) -> SegmentRecord:
+    """The record of a segment that could not be worked on."""
+    row = rejected(segment.source, stage, reason, detail, segment.number, attempts)
+    return SegmentRecord(segment=segment, clips=[], clip_bytes={}, signatures={}, outcomes=[row], seconds={})

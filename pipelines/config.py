@@ -6,20 +6,16 @@ from pydantic import Field, model_validator
 
 from liax.config import Config, config_id
 from liax.crop import CropConfig
+from pipelines.contained import WorkConfig
+from pipelines.identities import PeopleConfig
+from pipelines.limits import LimitsConfig
+from pipelines.quality import QualityConfig
+from pipelines.segments import SegmentConfig
 from pipelines.shots import ShotsConfig
 from pipelines.tracking import FacesConfig
 
-PIPELINE_VERSION = "2"
+PIPELINE_VERSION = "3"
 """Raised whenever the same input and configuration give other clips than before."""
-
-
-class LimitsConfig(Config):
-    """Sources beyond these are rejected before anything is decoded."""
-
-    longest_side_px: int = Field(default=8192, gt=0)
-    """Of the picture."""
-    longest_s: float = Field(default=6 * 3600.0, gt=0)
-    """Of the video."""
 
 
 class ClipConfig(Config):
@@ -52,12 +48,12 @@ class ClipConfig(Config):
 
 
 class SplitConfig(Config):
-    """Which sources are held back. A source stands for the people in it: its clips are never divided."""
+    """Which people are held back. A person is never on two sides."""
 
     val_fraction: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the sources for validation."""
+    """Share of the people for validation."""
     test_fraction: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the sources for testing."""
+    """Share of the people for testing."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -81,12 +77,16 @@ class PreprocessConfig(Config):
     output: str
     """Folder or `s3://` prefix for the shard set. A run that was interrupted continues when it is started again."""
     limits: LimitsConfig = LimitsConfig()
+    segments: SegmentConfig = SegmentConfig()
     shots: ShotsConfig = ShotsConfig()
     faces: FacesConfig = FacesConfig()
     crop: CropConfig = CropConfig()
     clip: ClipConfig = ClipConfig()
+    quality: QualityConfig = QualityConfig()
+    people: PeopleConfig = PeopleConfig()
     split: SplitConfig = SplitConfig()
     shards: ShardConfig = ShardConfig()
+    work: WorkConfig = WorkConfig()
     workers: int | None = Field(default=None, ge=1)
     """How many videos are searched for faces at once, and the cores of a Ray that the job starts for itself; null
     takes all cores there are."""
@@ -99,9 +99,15 @@ class PreprocessConfig(Config):
     @property
     def content(self) -> dict[str, Any]:
         """The settings that decide what the clips are. Where things lie and how many work on them do not."""
-        return self.model_dump(
-            mode="json", exclude={"input": True, "output": True, "workers": True, "faces": {"weights"}}
-        )
+        elsewhere: dict[str, Any] = {
+            "input": True,
+            "output": True,
+            "workers": True,
+            "work": True,
+            "faces": {"weights"},
+            "people": {"weights"},
+        }
+        return self.model_dump(mode="json", exclude=elsewhere)
 
     @property
     def content_id(self) -> str:

@@ -25,8 +25,10 @@ class WorkConfig(Config):
 
     attempts: int = Field(default=3, ge=1, le=100)
     """How often a piece of work is tried whose process dies or hangs. Then its video is set aside, with that reason."""
+    probe_time_limit_s: float = Field(default=1800.0, gt=0)
+    """Time that probing one video may take; fetching and reading all of its bytes counts."""
     least_time_limit_s: float = Field(default=180.0, gt=0)
-    """Time that any piece of work may take; starting a process and loading its models count."""
+    """Time that any other piece of work may take; starting a process and loading its models count."""
     time_limit_factor: float = Field(default=12.0, gt=0)
     """Time beyond that, per second of video and face."""
     faces_memory_bytes: int = Field(default=1536 * 1024 * 1024, gt=0)

@@ -1,4 +1,4 @@
-"""Stage 4, faces: every face of a source, followed over time (1 source → 1 row with its tracks; no pictures)."""
+"""Stage 5, faces: every face of a segment, followed over time (1 segment → 1 row with its tracks; no pictures)."""
 
 import time
 from collections.abc import Iterator
@@ -12,13 +12,24 @@ from liax.errors import VideoError
 from liax.face import Face, FaceFinder
 from liax.video.decode import frames
 from liax.video.probe import probe
-from pipelines.outcomes import Source
+from pipelines.analysis import Analysis, analysis_to_bytes
+from pipelines.config import PreprocessConfig
+from pipelines.contained import Contained, GivenUp
+from pipelines.outcomes import Segment
 from pipelines.probing import source_file
-from pipelines.tracking import FacesConfig, Track, link_faces, tracks_to_bytes
+from pipelines.shots import ShotsConfig
+from pipelines.tracking import FacesConfig, link_faces
 
 
-def find_tracks(path: Path, finder: FaceFinder, config: FacesConfig) -> list[Track]:
-    """Follow every face of a video, in pixels of its full upright picture.
+def find_tracks(
+    path: Path,
+    start_s: float,
+    end_s: float | None,
+    finder: FaceFinder,
+    faces: FacesConfig,
+    shots: ShotsConfig,
+) -> Analysis:
+    """Follow every face of a segment, in pixels of its full upright picture.
 
     Raises:
         VideoError: the video cannot be decoded.
@@ -26,11 +37,13 @@ def find_tracks(path: Path, finder: FaceFinder, config: FacesConfig) -> list[Tra
     info = probe(path)
 
     def samples() -> Iterator[tuple[float, list[Face]]]:
-        for time_s, picture_HWC in frames(path, rate_fps=config.rate_fps, longest_side_px=config.longest_side_px):
+        for time_s, picture_HWC in frames(
+            path, rate_fps=faces.rate_fps, longest_side_px=faces.longest_side_px, start=start_s, end=end_s
+        ):
             scale = info.width_px / picture_HWC.shape[1]
             yield time_s, [_scaled(face, scale) for face in finder.find(picture_HWC)]
 
-    return link_faces(samples(), config)
+    return Analysis(link_faces(samples(), faces), [], [])
 
 
 def _scaled(face: Face, scale: float) -> Face:
@@ -40,21 +53,36 @@ def _scaled(face: Face, scale: float) -> Face:
     return replace(face, landmarks_N3=face.landmarks_N3 * np.float32(scale), box_px=(left, top, right, bottom))
 
 
-class FindFaces:
-    """The stage for Ray Data: adds `tracks`, or `reason` and `detail`. An actor: the face model is loaded once."""
+class FaceSearch:
+    """The work in the child process: the face model is loaded once."""
 
-    def __init__(self, config: FacesConfig) -> None:
+    def __init__(self, config: PreprocessConfig) -> None:
+        faces = config.faces
         self._config = config
-        self._finder = FaceFinder(config.most_faces, config.least_confidence, config.weights)
+        self._finder = FaceFinder(faces.most_faces, faces.least_confidence, faces.weights)
+
+    def __call__(self, segment: Segment) -> bytes:
+        config = self._config
+        with source_file(segment.source.uri) as path:
+            found = find_tracks(path, segment.start_s, segment.end_s, self._finder, config.faces, config.shots)
+        return analysis_to_bytes(found)
+
+
+class FindFaces:
+    """The stage for Ray Data, an actor: adds `analysis`, or `reason`, `detail` and `attempts` when there is none."""
+
+    def __init__(self, config: PreprocessConfig) -> None:
+        self._work = config.work
+        self._contained = Contained(FaceSearch, (config,), config.work.attempts)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
-        source = Source.model_validate_json(row["source"])
-        tracks, reason, detail = b"", "", ""
+        segment = Segment.model_validate_json(row["segment"])
+        found = {"analysis": b"", "reason": "", "detail": "", "attempts": 1}
         try:
-            with source_file(source.uri) as path:
-                tracks = tracks_to_bytes(find_tracks(path, self._finder, self._config))
+            found["analysis"] = self._contained(segment, time_limit_s=self._work.time_limit_s(segment.length_s))
         except VideoError as error:
-            reason, detail = error.reason, error.detail
-        spent_s = time.monotonic() - started
-        return row | {"tracks": tracks, "reason": reason, "detail": detail, "faces_s": spent_s}
+            found |= {"reason": error.reason, "detail": error.detail}
+        except GivenUp as error:
+            found |= {"reason": error.reason, "detail": error.detail, "attempts": error.attempts}
+        return row | found | {"faces_s": time.monotonic() - started}

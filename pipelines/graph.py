@@ -1,37 +1,41 @@
 """The whole preprocessing, from videos to a committed shard set, in the order in which it happens.
 
-Pictures never travel between stages: rows hold names, numbers, boxes and landmarks. Every source and every shard has a
+Pictures never travel between stages: rows hold names, numbers, boxes and landmarks. Every segment and every shard has a
 completion record of its own, written last, so a run that died anywhere is continued by starting it again.
 """
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from liax import storage
 from liax.errors import JobError
 from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import commit_url, load_commits
-from pipelines.clips import clips_row
+from pipelines.clips import MakeClips
 from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
-from pipelines.outcomes import Source, SourceRecord
+from pipelines.outcomes import Segment, Source
 from pipelines.packing import pack_row, remove_packed
-from pipelines.planning import Plan, decided, freeze_plan, make_plan
-from pipelines.probing import probe_row
+from pipelines.planning import Plan, freeze_plan, load_plan, make_plan, planned_clips, planned_outcomes
+from pipelines.probing import BATCH, ProbeBatch
 from pipelines.report import write_report
-from pipelines.run import Run, finished_ids, freeze_sources, load_record, load_sources, open_run
+from pipelines.run import Run, finished_batches, finished_segments, load_records, load_sources, open_run
+from pipelines.segments import all_segments
 from pipelines.sources import list_sources
 from pipelines.summary import Summary, summarise
 from pipelines.tables import write_tables
 
 if TYPE_CHECKING:
-    from ray.data import Dataset
+    from ray.data import ActorPoolStrategy, Dataset
+
+PROBE_CPUS, PACK_CPUS = 0.5, 0.5
+"""Cores that a prober and a packer reserve: they wait for the disk half of the time."""
 
 FACES_CPUS, CLIPS_CPUS = 0.5, 0.5
 """Cores that a face search and a clip encoder reserve. Together one, so that a core always has a pair of them and
@@ -64,66 +68,74 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
     _quiet_ray_data()
     workers = config.workers or _cluster_cores()
 
-    sources = _probe(run, config, uris)
+    sources = _probe(run, config, uris, workers)
     unique, outcomes = set_aside(sources)
-    _make_clips(run, config, unique, workers)
-    records = [load_record(run, source) for source in unique]
-    outcomes += [outcome for record in records for outcome in record.outcomes]
+    segments = all_segments(unique, config.segments, run.content_id)
+    _make_clips(run, config, segments, workers)
 
-    plan = freeze_plan(run, make_plan(records, config.split, config.shards))
-    clips = _planned_clips(plan, records)
+    records = load_records(run, segments)
+    plan = load_plan(run) or freeze_plan(run, make_plan(records, config, run.motion))
+    clips = planned_clips(plan, records)
+    outcomes += planned_outcomes(plan, (outcome for record in records for outcome in record.outcomes))
     pack_s = _pack(run, plan, clips)
+
     write_tables(run, load_commits(run.url) if clips else [], clips, outcomes)
     seconds = {"pack": pack_s, "wall": time.monotonic() - started}
     summary = summarise(len(uris), records, list(clips.values()), outcomes, len(plan.shards), seconds)
     storage.write_bytes(run.file("summary.json"), summary.model_dump_json(indent=1).encode())
     write_report(run, summary, outcomes, list(clips.values()))
-    remove_packed(run, list(clips.values()))
+    remove_packed(run)
     if not clips:
         raise JobError(f"no clip came out of {len(uris)} videos; {run.file('report.html')} says why")
     return summary
 
 
-def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str]) -> list[Source]:
-    """Probe every source, once for the whole life of the run."""
-    frozen = load_sources(run)
-    if frozen is not None:
-        return frozen
-    rows = _dataset([{"uri": uri} for uri in uris]).map(  # 1 source → 1 row; half a core, it waits for the disk
-        partial(probe_row, limits=config.limits), num_cpus=0.5
-    )
-    return freeze_sources(
-        run, [Source.model_validate_json(row["source"]) for row in _rows(rows, len(uris), "probe", "video")]
-    )
+def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str], workers: int) -> list[Source]:
+    """Probe every source that is in no record yet."""
+    batches = [list(uris[first : first + BATCH]) for first in range(0, len(uris), BATCH)]
+    finished = finished_batches(run)
+    items = [{"number": n, "uris": batch} for n, batch in enumerate(batches) if n not in finished]
+    if items:
+        rows = _dataset(items).map(  # 1 batch of URIs → 1 record
+            ProbeBatch,
+            fn_constructor_args=[run, config.limits, config.work],
+            compute=_actors(workers, len(items)),
+            num_cpus=PROBE_CPUS,
+        )
+        with Progress(sum(len(item["uris"]) for item in items), "probe", "video") as progress:
+            for row in _iterate(rows, "probing"):
+                progress.advance(row["videos"])
+    return load_sources(run, len(batches))
 
 
-def _make_clips(run: Run, config: PreprocessConfig, sources: Sequence[Source], workers: int) -> None:
-    """Find faces and cut clips, for the sources that have no completion record yet."""
-    finished = finished_ids(run)
-    open_sources = [source for source in sources if source.id not in finished]
-    if not open_sources:
+def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment], workers: int) -> None:
+    """Find faces and make clips, for the segments that have no completion record yet."""
+    finished = finished_segments(run)
+    items = [{"segment": segment.model_dump_json()} for segment in segments if segment.id not in finished]
+    if not items:
         return
-    from ray.data import ActorPoolStrategy
-
-    # A class is called like a function once Ray has made its actor, which the type of `map` does not say.
-    find_faces = cast("Callable[[dict[str, Any]], dict[str, Any]]", FindFaces)
-    actors = ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, len(open_sources))))
     rows = (
-        _dataset([{"source": source.model_dump_json()} for source in open_sources])
-        .map(find_faces, fn_constructor_args=[config.faces], compute=actors, num_cpus=FACES_CPUS)  # 1 source → 1 row
-        .map(partial(clips_row, run=run, config=config), num_cpus=CLIPS_CPUS)  # 1 source → 1 record
+        _dataset(items)
+        .map(  # 1 segment → 1 row with its face tracks
+            FindFaces,
+            fn_constructor_args=[config],
+            compute=_actors(workers, len(items)),
+            num_cpus=FACES_CPUS,
+            memory=config.work.faces_memory_bytes,
+        )
+        .map(  # 1 segment → 1 completion record with its clips
+            MakeClips,
+            fn_constructor_args=[run, config],
+            compute=_actors(workers, len(items)),
+            num_cpus=CLIPS_CPUS,
+            memory=config.work.clips_memory_bytes,
+        )
     )
     made = 0
-    with Progress(len(open_sources), "find faces, cut clips", "video") as progress:
+    with Progress(len(items), "find faces, cut clips", "segment") as progress:
         for row in _iterate(rows, "making clips"):
             made += row["clips"]
             progress.advance(clips=made)
-
-
-def _planned_clips(plan: Plan, records: Sequence[SourceRecord]) -> dict[str, SampleInfo]:
-    """Every planned clip by key, with its split, in the order of the shards."""
-    made = {clip.key: clip for record in records for clip in record.clips}
-    return {key: decided(made[key], shard) for shard in plan.shards for key in shard.keys}
 
 
 def _pack(run: Run, plan: Plan, clips: dict[str, SampleInfo]) -> float:
@@ -135,22 +147,26 @@ def _pack(run: Run, plan: Plan, clips: dict[str, SampleInfo]) -> float:
         {"number": shard.number, "clips": json.dumps([clips[key].model_dump(mode="json") for key in shard.keys])}
         for shard in waiting
     ]
-    rows = _dataset(items).map(partial(pack_row, run=run), num_cpus=0.5)  # 1 shard → 1 row; it waits for the disk
-    return sum(float(row["seconds"]) for row in _rows(rows, len(items), "pack", "shard"))
+    rows = _dataset(items).map(partial(pack_row, run=run), num_cpus=PACK_CPUS)  # 1 shard → 1 commit record
+    spent_s = 0.0
+    with Progress(len(items), "pack", "shard") as progress:
+        for row in _iterate(rows, "packing"):
+            spent_s += float(row["seconds"])
+            progress.advance()
+    return spent_s
+
+
+def _actors(workers: int, items: int) -> "ActorPoolStrategy":
+    """A pool that grows with the work, up to one actor a worker."""
+    from ray.data import ActorPoolStrategy
+
+    return ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, items)))
 
 
 def _dataset(items: list[dict[str, Any]]) -> "Dataset":
     import ray
 
     return ray.data.from_items(items, override_num_blocks=min(len(items), MOST_BLOCKS))
-
-
-def _rows(dataset: "Dataset", total: int, label: str, unit: str) -> Iterator[dict[str, Any]]:
-    """The rows of a dataset as they are made, with progress."""
-    with Progress(total, label, unit) as progress:
-        for row in _iterate(dataset, label):
-            progress.advance()
-            yield row
 
 
 def _iterate(dataset: "Dataset", label: str) -> Iterator[dict[str, Any]]:

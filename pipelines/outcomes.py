@@ -77,6 +77,11 @@ class Segment(Config):
     end_s: float | None
     """None: up to the end of the source."""
 
+    @property
+    def length_s(self) -> float:
+        """How long the segment is, as far as the source's header tells."""
+        return max(0.0, (self.source.duration_s if self.end_s is None else self.end_s) - self.start_s)
+
 
 class SegmentRecord(Config):
     """The completion record of a segment: it is written last, and a segment that has one is not worked on again."""
@@ -93,9 +98,19 @@ class SegmentRecord(Config):
     """Time spent, by stage."""
 
 
-def rejected(source: Source, stage: str, reason: str, detail: str = "") -> Outcome:
-    """The row of a source that gives nothing."""
-    return Outcome(source_uri=source.uri, source_sha256=source.sha256, stage=stage, reason=reason, detail=detail)
+def rejected(
+    source: Source, stage: str, reason: str, detail: str = "", segment: int | None = None, attempts: int = 1
+) -> Outcome:
+    """The row of a source, or of a segment of it, that gives nothing."""
+    return Outcome(
+        source_uri=source.uri,
+        source_sha256=source.sha256,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        segment=segment,
+        attempts=attempts,
+    )
 
 
 def reasons(outcomes: Iterable[Outcome]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Stage 7, pack: clips to one tar, uploaded and then made valid by a commit record (1 shard → 1 row)."""
+"""Stage 8, pack: clips to one tar, uploaded and then made valid by a commit record (1 shard → 1 row)."""
 
 import json
 import tempfile
@@ -41,14 +41,13 @@ def pack_shard(run: Run, number: int, clips: Sequence[SampleInfo]) -> None:
         commit_shard(run.url, number, tar, written)
 
 
-def remove_packed(run: Run, clips: Sequence[SampleInfo]) -> None:
-    """Remove the clips' own files, once every shard is committed."""
-    packed = {run.clip(clip.key, extension) for clip in clips for extension in CLIP_EXTENSIONS}
+def remove_packed(run: Run) -> None:
+    """Remove the clips' own files, also those of clips that were left out. Every shard must be committed."""
     try:
         left = storage.list_files(run.file("work", "clips"))
     except UserError:  # nothing was left behind
         return
-    for url in packed.intersection(left):
+    for url in left:
         storage.remove(url)
 
 

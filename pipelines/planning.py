@@ -1,13 +1,18 @@
-"""Stage 6, plan: which side of the split a source is on and which clip goes into which shard, decided once for all."""
+"""Stage 7, plan: which clips are kept, who is in them, which side of the split and which shard they are in.
 
+Decided once for all on the driver, from the completion records alone; whatever died before, the plan is the same.
+"""
+
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from liax import storage
 from liax.config import Config, build
-from liax.sample import SampleInfo, Split
-from pipelines.config import ShardConfig, SplitConfig
-from pipelines.outcomes import SourceRecord
+from liax.sample import FaceArrays, SampleInfo, Split
+from pipelines.config import PreprocessConfig, SplitConfig
+from pipelines.outcomes import KEPT, Outcome, SegmentRecord
+from pipelines.quality import verdict
 from pipelines.run import Run
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -21,46 +26,91 @@ class PlannedShard(Config):
     keys: list[str]
 
 
+class Rejection(Config):
+    """Why a clip that was made is left out."""
+
+    stage: str
+    reason: str
+    detail: str
+
+
 class Plan(Config):
-    """The frozen assignment of clips to shards."""
+    """The frozen decisions about every clip that was made."""
 
     shards: list[PlannedShard]
+    identities: dict[str, str]
+    """The person in each kept clip, by key."""
+    rejections: dict[str, Rejection]
+    """Clips that are left out, by key."""
 
 
-def split_of(source_sha256: str, config: SplitConfig) -> Split:
-    """The side of the split that a source's content is on, the same in every run whatever other sources there are."""
-    place = int(source_sha256[:13], 16) / 16**13
+def make_plan(
+    records: Sequence[SegmentRecord], config: PreprocessConfig, motion_of: Callable[[str], FaceArrays]
+) -> Plan:
+    """Decide about every clip: quality, then people, then near duplicates, then split and shards.
+
+    Args:
+        records: of all segments.
+        config: the run's settings.
+        motion_of: reads what was measured of the face in a clip, by key; asked for few clips.
+    """
+    clips = sorted((clip for record in records for clip in record.clips), key=lambda clip: clip.key)
+    sizes = {key: size for record in records for key, size in record.clip_bytes.items()}
+
+    rejections = {}
+    for clip in clips:
+        failed = verdict(clip.scores, config.quality)
+        if failed is not None:
+            rejections[clip.key] = Rejection(stage="quality", reason=failed[0], detail=failed[1])
+    clips = [clip for clip in clips if clip.key not in rejections]
+
+    identities = {clip.key: clip.source_sha256[:12] for clip in clips}
+    splits = split_people((identities[clip.key] for clip in clips), config.split)
+    return Plan(
+        shards=_shards(clips, identities, splits, sizes, config.shards.target_bytes),
+        identities={clip.key: identities[clip.key] for clip in clips},
+        rejections=rejections,
+    )
+
+
+def split_of(identity: str, config: SplitConfig) -> Split:
+    """The side of the split that a person is on, the same in every run whoever else there is."""
+    place = int(hashlib.sha256(identity.encode()).hexdigest()[:13], 16) / 16**13
     if place < config.val_fraction:
         return "val"
     return "test" if place < config.val_fraction + config.test_fraction else "train"
 
 
-def split_sources(sha256s: Sequence[str], config: SplitConfig) -> dict[str, Split]:
-    """The split of every source. Where chance leaves nothing to train on (one video, say), all is for training."""
-    splits = {sha256: split_of(sha256, config) for sha256 in sha256s}
+def split_people(identities: Iterable[str], config: SplitConfig) -> dict[str, Split]:
+    """The split of every person. Where chance leaves nothing to train on (one person, say), all is for training."""
+    splits = {identity: split_of(identity, config) for identity in identities}
     if "train" not in splits.values():
         return dict.fromkeys(splits, "train")
     return splits
 
 
-def make_plan(records: Sequence[SourceRecord], split: SplitConfig, shards: ShardConfig) -> Plan:
+def _shards(
+    clips: Sequence[SampleInfo],
+    identities: Mapping[str, str],
+    splits: Mapping[str, Split],
+    sizes: Mapping[str, int],
+    target_bytes: int,
+) -> list[PlannedShard]:
     """Fill shards of one split each with clips in the order of their keys.
 
     Keys begin with a content hash, so neighbouring sources in a folder end up in different shards.
     """
-    splits = split_sources([record.source.sha256 for record in records if record.clips], split)
-    sizes = {key: size for record in records for key, size in record.clip_bytes.items()}
     planned: list[PlannedShard] = []
     for side in SPLITS:
-        keys = sorted(clip.key for record in records for clip in record.clips if splits[record.source.sha256] == side)
+        keys = sorted(clip.key for clip in clips if splits[identities[clip.key]] == side)
         planned += [
             PlannedShard(number=len(planned) + offset, split=side, keys=group)
-            for offset, group in enumerate(_groups(keys, sizes, shards.target_bytes))
+            for offset, group in enumerate(_groups(keys, sizes, target_bytes))
         ]
-    return Plan(shards=planned)
+    return planned
 
 
-def _groups(keys: Sequence[str], sizes: dict[str, int], target_bytes: int) -> list[list[str]]:
+def _groups(keys: Sequence[str], sizes: Mapping[str, int], target_bytes: int) -> list[list[str]]:
     groups: list[list[str]] = []
     filled_bytes = target_bytes
     for key in keys:
@@ -72,12 +122,38 @@ def _groups(keys: Sequence[str], sizes: dict[str, int], target_bytes: int) -> li
     return groups
 
 
+def load_plan(run: Run) -> Plan | None:
+    """The run's plan; None if it has not been made yet."""
+    url = run.file("plan.json")
+    return build(Plan, json.loads(storage.read_bytes(url)), url) if storage.exists(url) else None
+
+
 def freeze_plan(run: Run, plan: Plan) -> Plan:
     """Fix the plan for good; of two drivers at once, the first one's plan holds for both."""
     storage.create_bytes(run.file("plan.json"), plan.model_dump_json(indent=1).encode())
-    return build(Plan, json.loads(storage.read_bytes(run.file("plan.json"))), run.file("plan.json"))
+    frozen = load_plan(run)
+    assert frozen is not None
+    return frozen
 
 
-def decided(clip: SampleInfo, shard: PlannedShard) -> SampleInfo:
-    """A clip with what the plan decided about it."""
-    return clip.model_copy(update={"split": shard.split})
+def planned_clips(plan: Plan, records: Iterable[SegmentRecord]) -> dict[str, SampleInfo]:
+    """Every kept clip by key, with what the plan decided about it, in the order of the shards."""
+    made = {clip.key: clip for record in records for clip in record.clips}
+    clips = {
+        key: made[key].model_copy(update={"split": shard.split, "identity": plan.identities[key]})
+        for shard in plan.shards
+        for key in shard.keys
+    }
+    sides: dict[str | None, Split] = {}
+    for clip in clips.values():
+        assert sides.setdefault(clip.identity, clip.split) == clip.split, f"{clip.identity} is on two sides"
+    return clips
+
+
+def planned_outcomes(plan: Plan, outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The rows of all segments after the plan: a clip that it leaves out is no longer `kept`."""
+    rows = []
+    for row in outcomes:
+        rejection = plan.rejections.get(row.key or "") if row.reason == KEPT else None
+        rows.append(row if rejection is None else row.model_copy(update=rejection.model_dump()))
+    return rows

@@ -1,4 +1,8 @@
-"""Stage 2, probe: is it a video, how long, and what are its bytes (1 source → 1 row)."""
+"""Stage 2, probe: is it a video, what does it say about itself, and what are its bytes (1 batch of URIs → its sources).
+
+The sources of a batch are recorded together, so that half a million videos are not half a million small files and a run
+that dies while it probes does not read the finished batches again.
+"""
 
 import hashlib
 import time
@@ -9,9 +13,14 @@ from typing import Any
 
 from liax import storage
 from liax.errors import StorageError, UserError, VideoError
-from liax.video.probe import VideoInfo, probe
-from pipelines.config import LimitsConfig
+from liax.video.probe import frame_table, probe
+from pipelines.contained import Contained, GivenUp, WorkConfig
+from pipelines.limits import LimitsConfig, beyond
 from pipelines.outcomes import Source
+from pipelines.run import Run
+
+BATCH = 16
+"""Sources in a record. Part of what a record means, so not a setting."""
 
 
 @contextmanager
@@ -40,23 +49,54 @@ def probe_source(uri: str, limits: LimitsConfig) -> Source:
         LiaxError: the storage failed or refused.
     """
     started = time.monotonic()
-    sha256, duration_s, reason, detail = "", 0.0, "", ""
+    found = Source(uri=uri, sha256="")
     try:
-        with source_file(uri) as path:
-            sha256 = _sha256(path)
-            info = probe(path)
-            duration_s = info.duration_s
-            reason, detail = _beyond(info, limits)
+        found = _measured(found, limits)
     except VideoError as error:
-        reason, detail = error.reason, error.detail
-    return Source(
-        uri=uri,
-        sha256=sha256,
-        duration_s=duration_s,
-        reason=reason,
-        detail=detail,
-        seconds=time.monotonic() - started,
+        found = found.model_copy(update={"reason": error.reason, "detail": error.detail})
+    return found.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def _measured(source: Source, limits: LimitsConfig) -> Source:
+    """The source with its properties. A rejected one keeps what was found before it was rejected."""
+    size_bytes = _size(source.uri)
+    source = source.model_copy(update={"bytes": size_bytes})
+    if size_bytes > limits.most_bytes:  # before it is fetched
+        return _with_reason(source, "too_many_bytes", f"{size_bytes} bytes; the limit is {limits.most_bytes}")
+    with source_file(source.uri) as path:
+        source = source.model_copy(update={"sha256": _sha256(path)})
+        try:
+            info = probe(path, most_pixels=limits.most_pixels)
+            duration_s = info.duration_s or _last_time_s(path)
+        except VideoError as error:
+            return _with_reason(source, error.reason, error.detail)
+    source = source.model_copy(
+        update={
+            "duration_s": duration_s,
+            "container": info.container,
+            "codec": info.codec,
+            "width_px": info.width_px,
+            "height_px": info.height_px,
+            "fps": str(info.fps),
+            "variable_rate": info.variable_rate,
+            "rotation_deg": info.rotation_deg,
+            "has_audio": info.has_audio,
+            "yuv_matrix": info.yuv_matrix,
+            "full_range": info.full_range,
+        }
     )
+    return _with_reason(source, *beyond(info.width_px, info.height_px, info.fps, duration_s, limits))
+
+
+def _with_reason(source: Source, reason: str, detail: str) -> Source:
+    return source.model_copy(update={"reason": reason, "detail": detail})
+
+
+def _size(uri: str) -> int:
+    try:
+        return storage.size(uri)
+    except UserError:
+        raise VideoError(uri, "missing", "it was listed, but is not there") from None
 
 
 def _sha256(path: Path) -> str:
@@ -69,14 +109,38 @@ def _sha256(path: Path) -> str:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _beyond(info: VideoInfo, limits: LimitsConfig) -> tuple[str, str]:
-    if max(info.width_px, info.height_px) > limits.longest_side_px:
-        return "picture_too_large", f"{info.width_px}x{info.height_px} px; the limit is {limits.longest_side_px}"
-    if info.duration_s > limits.longest_s:
-        return "too_long", f"{info.duration_s:.0f} s; the limit is {limits.longest_s:.0f}"
-    return "", ""
+def _last_time_s(path: Path) -> float:
+    """The length of a video whose header is silent about it."""
+    times_s, _ = frame_table(path)
+    return float(times_s[-1])
 
 
-def probe_row(row: dict[str, Any], limits: LimitsConfig) -> dict[str, Any]:
-    """The stage for Ray Data: `uri` → `source` (JSON)."""
-    return {"source": probe_source(row["uri"], limits).model_dump_json()}
+class Prober:
+    """Probes in the child process."""
+
+    def __init__(self, limits: LimitsConfig) -> None:
+        self._limits = limits
+
+    def __call__(self, uri: str) -> Source:
+        return probe_source(uri, self._limits)
+
+
+class ProbeBatch:
+    """The stage for Ray Data, an actor: `number` and `uris` of a batch → its record is written."""
+
+    def __init__(self, run: Run, limits: LimitsConfig, work: WorkConfig) -> None:
+        self._run, self._work = run, work
+        self._contained = Contained(Prober, (limits,), work.attempts)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        sources = [self._probe(uri) for uri in row["uris"]]
+        data = "".join(f"{source.model_dump_json()}\n" for source in sources).encode()
+        storage.create_bytes(self._run.probed(row["number"]), data)
+        return {"number": row["number"], "videos": len(sources)}
+
+    def _probe(self, uri: str) -> Source:
+        try:
+            found: Source = self._contained(uri, time_limit_s=self._work.probe_time_limit_s)
+        except GivenUp as error:
+            found = Source(uri=uri, sha256="", reason=error.reason, detail=error.detail, attempts=error.attempts)
+        return found

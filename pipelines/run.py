@@ -1,8 +1,8 @@
 """A run's files: what is where under the output, and that one output belongs to one run.
 
 run.json            which run this output belongs to
-work/sources.jsonl  the probed sources, frozen
-work/done/ID.json   completion record of a source, written last
+work/probed/N.jsonl the sources of a batch, probed
+work/done/ID.json   completion record of a segment, written last
 work/clips/KEY.mp4  (and .npz) clips on their way into shards; removed when those are committed
 work/previews/      small pictures for the report
 plan.json           which clip goes into which shard, frozen
@@ -12,7 +12,7 @@ index.parquet, outcomes.parquet, summary.json, report.html, contact_sheet.png
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ from typing import Any
 from liax import storage
 from liax.config import build
 from liax.errors import UserError
+from liax.sample import FaceArrays
 from liax.video.ffmpeg import ffmpeg_version
 from pipelines.config import PIPELINE_VERSION, PreprocessConfig
-from pipelines.outcomes import Source, SourceRecord
+from pipelines.outcomes import Segment, SegmentRecord, Source
 
 CLIP_EXTENSIONS = ("mp4", "npz")
 """What waits in `work/clips`; the third member of a sample, its json, is written when it is packed."""
@@ -42,13 +43,21 @@ class Run:
         """A file of the run."""
         return storage.join(self.url, *parts)
 
-    def record(self, source: Source) -> str:
-        """A source's completion record."""
-        return self.file("work", "done", f"{source.id}.json")
+    def probed(self, batch: int) -> str:
+        """The record of a batch of probed sources."""
+        return self.file("work", "probed", f"{batch:06d}.jsonl")
+
+    def record(self, segment: Segment) -> str:
+        """A segment's completion record."""
+        return self.file("work", "done", f"{segment.id}.json")
 
     def clip(self, key: str, extension: str) -> str:
         """A clip's file on its way into a shard."""
         return self.file("work", "clips", f"{key}.{extension}")
+
+    def motion(self, key: str) -> FaceArrays:
+        """What was measured of the face in a clip that is not in a shard yet."""
+        return FaceArrays.from_bytes(storage.read_bytes(self.clip(key, "npz")))
 
     def preview(self, name: str) -> str:
         """A picture for the report."""
@@ -127,34 +136,35 @@ def _other_files(output: str) -> UserError:
     return UserError(f"the output {output} holds other files: give an empty or new place as output=")
 
 
-def load_sources(run: Run) -> list[Source] | None:
-    """The frozen list of probed sources; None if probing has not finished."""
-    if not storage.exists(run.file("work", "sources.jsonl")):
-        return None
-    lines = storage.read_bytes(run.file("work", "sources.jsonl")).decode().splitlines()
-    return [Source.model_validate_json(line) for line in lines]
+def finished_batches(run: Run) -> set[int]:
+    """Numbers of the batches of sources that are probed."""
+    return {int(name) for name in _recorded(run, "probed", ".jsonl")}
 
 
-def freeze_sources(run: Run, sources: Iterable[Source]) -> list[Source]:
-    """Fix the list of sources for good; of two drivers at once, the first one's list holds for both."""
-    ordered = sorted(sources, key=lambda source: source.uri)
-    data = "".join(f"{source.model_dump_json()}\n" for source in ordered).encode()
-    storage.create_bytes(run.file("work", "sources.jsonl"), data)
-    frozen = load_sources(run)
-    assert frozen is not None
-    return frozen
+def load_sources(run: Run, batches: int) -> list[Source]:
+    """The probed sources of all batches, ordered by URI."""
+    records = storage.read_many([run.probed(number) for number in range(batches)])
+    sources = [Source.model_validate_json(line) for data in records for line in data.splitlines()]
+    return sorted(sources, key=lambda source: source.uri)
 
 
-def finished_ids(run: Run) -> set[str]:
-    """Ids of the sources that have a completion record."""
+def finished_segments(run: Run) -> set[str]:
+    """Ids of the segments that have a completion record."""
+    return set(_recorded(run, "done", ".json"))
+
+
+def load_records(run: Run, segments: Sequence[Segment]) -> list[SegmentRecord]:
+    """The completion records of segments, in their order."""
+    urls = [run.record(segment) for segment in segments]
+    return [
+        build(SegmentRecord, json.loads(data), url) for url, data in zip(urls, storage.read_many(urls), strict=True)
+    ]
+
+
+def _recorded(run: Run, folder: str, extension: str) -> list[str]:
+    """The names of the records of one kind."""
     try:
-        names = storage.list_files(run.file("work", "done"), [".json"])
+        urls = storage.list_files(run.file("work", folder), [extension])
     except UserError:  # nothing is there before the first record
-        return set()
-    return {name.rsplit("/", 1)[-1].removesuffix(".json") for name in names}
-
-
-def load_record(run: Run, source: Source) -> SourceRecord:
-    """A source's completion record."""
-    url = run.record(source)
-    return build(SourceRecord, json.loads(storage.read_bytes(url)), url)
+        return []
+    return [url.rsplit("/", 1)[-1].removesuffix(extension) for url in urls]

@@ -3,7 +3,6 @@
 Shapes: K samples of a track, N landmarks, S blendshapes. Coordinates in pixels of the source picture.
 """
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
@@ -133,22 +132,3 @@ def _to_track(observations: Sequence[tuple[float, Face]]) -> Track:
         head_pose_K3=np.stack([face.head_pose_deg for face in faces]),
         blendshapes_KS=np.stack([face.blendshapes_S for face in faces]),
     )
-
-
-def tracks_to_bytes(tracks: Sequence[Track]) -> bytes:
-    """Pack tracks for the way from one stage to the next."""
-    buffer = io.BytesIO()
-    named = {
-        f"{index:05d}.{field.name}": getattr(track, field.name)
-        for index, track in enumerate(tracks)
-        for field in fields(Track)
-    }
-    np.savez(buffer, **named)
-    return buffer.getvalue()
-
-
-def tracks_from_bytes(data: bytes) -> list[Track]:
-    """Unpack what `tracks_to_bytes` packed."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        count = len(arrays.files) // len(fields(Track))
-        return [Track(*(arrays[f"{index:05d}.{field.name}"] for field in fields(Track))) for index in range(count)]
