@@ -81,9 +81,10 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
 
     write_tables(run, load_commits(run.url) if clips else [], clips, outcomes)
     seconds = {"pack": pack_s, "wall": time.monotonic() - started}
-    summary = summarise(len(uris), records, list(clips.values()), outcomes, len(plan.shards), seconds)
+    kept = list(clips.values())
+    summary = summarise(len(uris), records, kept, outcomes, len(plan.shards), seconds, config.quality)
     storage.write_bytes(run.file("summary.json"), summary.model_dump_json(indent=1).encode())
-    write_report(run, summary, outcomes, list(clips.values()))
+    write_report(run, summary, outcomes, kept)
     remove_packed(run)
     if not clips:
         raise JobError(f"no clip came out of {len(uris)} videos; {run.file('report.html')} says why")
