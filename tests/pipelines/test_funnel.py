@@ -1,6 +1,7 @@
 """Every row is counted at one step, and what went on is what the later rows speak of."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,8 @@ ENDS = {
 }
 
 
-def row(uri: str, stage: str, reason: str, segment: int | None = None, track: int | None = None) -> Outcome:
+def row(uri: str, end: tuple[str, str], segment: int | None = None, track: int | None = None) -> Outcome:
+    stage, reason = end
     return Outcome(source_uri=uri, source_sha256=uri, stage=stage, reason=reason, segment=segment, track=track)
 
 
@@ -28,25 +30,25 @@ segment = st.sampled_from(ENDS["segments"]) | st.lists(track, min_size=1, max_si
 video = lost_video | st.lists(segment, min_size=1, max_size=3)
 
 
-def rows_of(videos: Sequence[object]) -> tuple[list[Outcome], dict[str, int]]:
+def rows_of(videos: Sequence[Any]) -> tuple[list[Outcome], dict[str, int]]:
     """The rows of such videos, and how many of each thing there were."""
     rows: list[Outcome] = []
     count = {"videos": len(videos), "segments": 0, "tracks": 0, "parts": 0}
     for v, segments in enumerate(videos):
         if isinstance(segments, tuple):
-            rows.append(row(str(v), *segments))
+            rows.append(row(str(v), segments))
             continue
-        count["segments"] += len(segments)  # type: ignore[arg-type]
-        for s, tracks in enumerate(segments):  # type: ignore[arg-type]
-            rows.append(row(str(v), "shots", "black", s))
+        count["segments"] += len(segments)
+        for s, tracks in enumerate(segments):
+            rows.append(row(str(v), ("shots", "black"), s))
             if isinstance(tracks, tuple):
-                rows.append(row(str(v), *tracks, s))
+                rows.append(row(str(v), tracks, s))
                 continue
             count["tracks"] += len(tracks)
             for t, parts in enumerate(tracks):
                 ends = [parts] if isinstance(parts, tuple) else parts
                 count["parts"] += 0 if isinstance(parts, tuple) else len(parts)
-                rows += [row(str(v), *end, s, t) for end in ends]
+                rows += [row(str(v), end, s, t) for end in ends]
     return rows, count
 
 
@@ -67,11 +69,11 @@ def test_the_counts_are_those_of_what_was_made(videos: list[object]) -> None:
 
 
 def test_what_vanished_is_noticed() -> None:
-    rows = [row("a", "clips", KEPT, 0, 0), row("b", "probe", "unreadable")]
+    rows = [row("a", ("clips", KEPT), 0, 0), row("b", ("probe", "unreadable"))]
     funnel(2, 1, rows)
     with pytest.raises(AssertionError, match="videos"):
         funnel(3, 1, rows)
     with pytest.raises(AssertionError, match="segments"):
         funnel(2, 2, rows)
     with pytest.raises(AssertionError, match="tracks"):
-        funnel(2, 1, [*rows, row("a", "faces", "too_short", 0, 0)])
+        funnel(2, 1, [*rows, row("a", ("faces", "too_short"), 0, 0)])
