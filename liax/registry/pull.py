@@ -11,7 +11,7 @@ from liax.errors import JobError, UserError
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, ModelAddress, parse_uri
 from liax.tracking.address import require_database
 from liax.tracking.address import tracking_uri as resolve_uri
-from liax.tracking.mlflow_log import address_in_use, connect, first_line
+from liax.tracking.client import address_in_use, connect, first_line
 
 
 def pull(uri: str, folder: str | Path, tracking_uri: str | None = None) -> Path:

@@ -16,7 +16,7 @@ from liax.model.config import ModelConfig
 from liax.registry.card import model_card, run_folder
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, check_alias, check_name
 from liax.tracking.address import tracking_uri as resolve_uri
-from liax.tracking.mlflow_log import address_in_use, connect, experiment_id, first_line, git_commit
+from liax.tracking.client import address_in_use, connect, experiment_id, first_line, git_commit
 from liax.training.checkpoint import Checkpoint, open_checkpoint
 from liax.training.run import read_run
 

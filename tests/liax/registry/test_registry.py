@@ -12,7 +12,7 @@ from liax.model.weights import load_model
 from liax.registry.names import check_alias, check_name, parse_uri
 from liax.registry.pull import pull
 from liax.registry.register import register, requirements
-from liax.tracking.mlflow_log import connect
+from liax.tracking.client import connect
 from liax.training.checkpoint import open_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.loop import train

@@ -12,9 +12,10 @@ import torch
 from liax import storage
 from liax.errors import UserError
 from liax.tracking.address import tracking_uri
+from liax.tracking.client import connect, flatten
 from liax.tracking.follower import NoFollower, open_follower
 from liax.tracking.grids import grid_png
-from liax.tracking.mlflow_log import MlflowFollower, connect, flatten
+from liax.tracking.mlflow_log import MlflowFollower
 from liax.training.config import TrainConfig
 from liax.training.records import Records, read_records
 

@@ -10,7 +10,7 @@ import pytest
 from jobs import train
 from liax.errors import StorageError
 from liax.tracking.address import tracking_uri
-from liax.tracking.mlflow_log import connect
+from liax.tracking.client import connect
 from liax.training import loop
 from liax.training.records import read_records
 from liax.training.run import read_run

@@ -17,7 +17,7 @@ import pytest
 from liax import ray_session
 from liax.config import to_yaml
 from liax.errors import JobError, UserError
-from liax.tracking.mlflow_log import connect
+from liax.tracking.client import connect
 from liax.training.config import TrainConfig
 from liax.training.loop import train
 from liax.training.place import alone

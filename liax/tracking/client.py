@@ -1,0 +1,89 @@
+"""Talking to MLflow: a connection that was tried, experiments, and what each run notes."""
+
+import logging
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from liax.errors import UserError
+from liax.tracking.address import artifact_folder, quiet_mlflow
+
+
+def connect(uri: str) -> Any:
+    """An MLflow client (`mlflow.MlflowClient`) that has been spoken with.
+
+    Raises:
+        UserError: nothing answers there.
+    """
+    quiet_mlflow()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    for name in ("mlflow", "urllib3"):  # the making of tables and every retry would be lines of their own
+        logging.getLogger(name).setLevel(logging.ERROR)
+    artifact_folder(uri)  # makes the database's folder too
+    try:
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise UserError(f"no MLflow at {uri}: {first_line(error)}; start it or change the address") from None
+    return client
+
+
+@contextmanager
+def address_in_use(uri: str) -> Iterator[None]:
+    """Point MLflow's global functions to an address for a while: models are uploaded and fetched with no other."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to unset, in the environment as well
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+def experiment_id(client: Any, uri: str, name: str) -> str:
+    """The experiment of that name, made if there is none."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name, artifact_location=artifact_folder(uri)))
+
+
+def failure_of(action: Callable[[], None]) -> str | None:
+    """Do it; None if it worked, else why not, in one line. For what must not end a training."""
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  # MLflow's, its database's, HTTP's, the storage's: too many to name
+        return first_line(error)
+    return None
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def git_commit() -> dict[str, str]:
+    """`git_commit`, where the code stands in a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"git_commit": done.stdout.strip()}
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, at most 200 characters."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
