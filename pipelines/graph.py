@@ -17,6 +17,7 @@ from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import commit_url, load_commits
 from pipelines.clips import MakeClips
+from pipelines.cluster import actor, check_memory, cores, quiet_ray_data
 from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
@@ -63,10 +64,12 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
 
     Raises:
         JobError: a stage failed in a way that is not the fault of one video, or no clip came out.
+        UserError: Ray has less memory than one worker of each stage reserves.
     """
     started = time.monotonic()
-    _quiet_ray_data()
-    workers = config.workers or _cluster_cores()
+    quiet_ray_data()
+    check_memory([config.work.faces_memory_bytes, config.work.clips_memory_bytes])
+    workers = config.workers or cores()
 
     sources = _probe(run, config, uris, workers)
     unique, outcomes = set_aside(sources)
@@ -95,15 +98,16 @@ def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str], workers: int
     """Probe every source that is in no record yet."""
     batches = [list(uris[first : first + BATCH]) for first in range(0, len(uris), BATCH)]
     finished = finished_batches(run)
-    items = [{"number": n, "uris": batch} for n, batch in enumerate(batches) if n not in finished]
-    if items:
+    waiting = [(number, batch) for number, batch in enumerate(batches) if number not in finished]
+    if waiting:
+        items = [{"number": number, "uris": batch} for number, batch in waiting]
         rows = _dataset(items).map(  # 1 batch of URIs → 1 record
-            ProbeBatch,
+            actor(ProbeBatch),
             fn_constructor_args=[run, config.limits, config.work],
             compute=_actors(workers, len(items)),
             num_cpus=PROBE_CPUS,
         )
-        with Progress(sum(len(item["uris"]) for item in items), "probe", "video") as progress:
+        with Progress(sum(len(batch) for _, batch in waiting), "probe", "video") as progress:
             for row in _iterate(rows, "probing"):
                 progress.advance(row["videos"])
     return load_sources(run, len(batches))
@@ -118,14 +122,14 @@ def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment],
     rows = (
         _dataset(items)
         .map(  # 1 segment → 1 row with its face tracks
-            FindFaces,
+            actor(FindFaces),
             fn_constructor_args=[config],
             compute=_actors(workers, len(items)),
             num_cpus=FACES_CPUS,
             memory=config.work.faces_memory_bytes,
         )
         .map(  # 1 segment → 1 completion record with its clips
-            MakeClips,
+            actor(MakeClips),
             fn_constructor_args=[run, config],
             compute=_actors(workers, len(items)),
             num_cpus=CLIPS_CPUS,
@@ -185,21 +189,3 @@ def _cause(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if OWN_ERROR.match(line)]
     return named[-1] if named else "".join(lines[-1:])
-
-
-def _cluster_cores() -> int:
-    import ray
-
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
-
-
-def _quiet_ray_data() -> None:
-    """Ray Data's own bars and plans would bury the job's."""
-    import logging
-
-    import ray
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)

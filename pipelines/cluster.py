@@ -1,0 +1,54 @@
+"""What the Ray that a run is on can hold, and keeping it quiet."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from liax.errors import UserError
+
+GIB = 1024**3
+
+
+def cores() -> int:
+    """Cores of the whole cluster, at least 1. Ray must be running."""
+    import ray
+
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def actor(stage: type) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A stage's class as Ray Data's `map` takes it: called like a function once Ray has made its actor, which the type
+    of `map` does not say."""
+    return cast("Callable[[dict[str, Any]], dict[str, Any]]", stage)
+
+
+def check_memory(workers_bytes: Sequence[int]) -> None:
+    """Refuse a run whose workers would wait for ever for memory that is nowhere.
+
+    Args:
+        workers_bytes: what one worker of each stage that runs at the same time reserves.
+
+    Raises:
+        UserError: no node, or not the whole cluster, has that much.
+    """
+    import ray
+
+    nodes = [node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]]
+    if max(nodes) < max(workers_bytes) or sum(nodes) < sum(workers_bytes):
+        has = " + ".join(f"{memory / GIB:.1f}" for memory in nodes)
+        needs = " + ".join(f"{memory / GIB:.1f}" for memory in workers_bytes)
+        raise UserError(
+            f"Ray has {has} GiB of memory for workers, and one worker of each stage reserves {needs} GiB: free some, "
+            "or lower work.faces_memory_bytes and work.clips_memory_bytes"
+        )
+
+
+def quiet_ray_data() -> None:
+    """Ray Data's own bars and plans would bury the job's."""
+    import logging
+
+    import ray
+
+    context: Any = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
