@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ from pipelines.outcomes import Segment, SegmentRecord, Source
 CLIP_EXTENSIONS = ("mp4", "npz")
 """What waits in `work/clips`; the third member of a sample, its json, is written when it is packed."""
 
-CLAIMED = ("pipeline_version", "input", "configuration", "ffmpeg")
+LIBRARIES = ("av", "dlib-bin", "mediapipe", "opencv-contrib-python-headless", "scenedetect-headless")
+"""What, beside ffmpeg, decides what is found in a video: another version may find a face a pixel further left."""
+
+CLAIMED = ("pipeline_version", "input", "configuration", "ffmpeg", "libraries")
 """What must be the same for a run to be continued: else its shards would not be those of one run."""
 
 
@@ -68,8 +72,8 @@ def open_run(config: PreprocessConfig, uris: Sequence[str]) -> Run:
     """Claim the output for this run, or continue the run that it belongs to.
 
     Raises:
-        UserError: the output lies inside the input, belongs to a run with another input, configuration or ffmpeg, or
-            holds other files.
+        UserError: the output lies inside the input, belongs to a run with another input, configuration, ffmpeg or
+            library, or holds other files.
     """
     output = _absolute(config.output)
     _check_apart(output, config.inputs)
@@ -80,6 +84,7 @@ def open_run(config: PreprocessConfig, uris: Sequence[str]) -> Run:
         "input": hashlib.sha256("\n".join(uris).encode()).hexdigest()[:12],
         "configuration": config.content_id,
         "ffmpeg": ffmpeg_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "settings": config.content,
     }
     # Asked again after listing, because another driver may be claiming the same output for the same run.
@@ -95,6 +100,13 @@ def open_run(config: PreprocessConfig, uris: Sequence[str]) -> Run:
                 "give another output=, or remove it"
             )
     return run
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # the same module under another name, or not installed
+        return "none"
 
 
 def _absolute(url: str) -> str:
