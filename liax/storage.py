@@ -1,11 +1,12 @@
 """Files by name, a local path or `s3://bucket/key`. Writes are atomic: a reader sees all of a file or nothing."""
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 _READERS = 16
 """Requests at once when many small files are read."""
+
+_UNFINISHED = ".part"
+"""How the names of files end that are being written."""
+
+_BODY_ATTEMPTS = 5
+"""How often an S3 object is asked for whose body breaks off on its way."""
 
 
 def is_s3(url: str) -> bool:
@@ -32,7 +39,7 @@ def join(url: str, *parts: str) -> str:
 def exists(url: str) -> bool:
     """Whether a file (not a folder or prefix) of that name exists."""
     if not is_s3(url):
-        return Path(url).is_file()
+        return os.path.isfile(url)  # noqa: PTH113 - Path.is_file raises where a folder above may not be entered
     bucket, key = _bucket_key(url)
     with _s3_at(url) as client:
         try:
@@ -65,16 +72,22 @@ def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
     """
     if is_s3(url):
         found = _list_s3(url)
-    elif Path(url).is_dir():
+    elif os.path.isdir(url):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
         # Links to folders are not followed, so a loop of links cannot hold the listing.
-        found = [str(Path(folder) / name) for folder, _, names in os.walk(url) for name in names]
-    elif Path(url).exists():
+        found = [str(Path(folder) / name) for folder, _, names in os.walk(url, onerror=_unlisted) for name in names]
+    elif os.path.exists(url):  # noqa: PTH110 - as above
         found = [url]
     else:
         raise UserError(f"no such file or folder: {url}")
     if suffixes is not None:
         found = [name for name in found if Path(name).suffix.lower() in suffixes]
     return sorted(found)
+
+
+def _unlisted(error: OSError) -> None:
+    """Without this, `os.walk` leaves out what it may not list, and its files would vanish without a word."""
+    if not isinstance(error, FileNotFoundError):  # removed meanwhile
+        raise UserError(f"cannot list the folder {error.filename}: {error.strerror}") from None
 
 
 def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:
@@ -87,7 +100,18 @@ def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:
     last = "" if length is None else start + length - 1
     ranged: dict[str, Any] = {} if start == 0 and length is None else {"Range": f"bytes={start}-{last}"}
     with _s3_at(url) as client:
+        for _ in range(_BODY_ATTEMPTS - 1):
+            answer = client.get_object(Bucket=bucket, Key=key, **ranged)
+            with suppress(*_broken_off()):
+                return bytes(answer["Body"].read())
         return bytes(client.get_object(Bucket=bucket, Key=key, **ranged)["Body"].read())
+
+
+def _broken_off() -> tuple[type[Exception], ...]:
+    """The errors of a body that ends too early or stops coming. botocore repeats a request, but not for these."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+    return HTTPClientError, IncompleteReadError
 
 
 def read_many(urls: Sequence[str]) -> list[bytes]:
@@ -166,6 +190,16 @@ def remove(url: str) -> None:
         Path(url).unlink(missing_ok=True)
 
 
+def remove_unfinished(url: str) -> None:
+    """Remove what killed writers left half written, anywhere under a folder; S3 keeps no unfinished objects."""
+    if is_s3(url):
+        return
+    for name in Path(url).rglob(f".*{_UNFINISHED}"):
+        with suppress(OSError), name.open("rb") as file:  # its writer lives, or it is gone already
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            name.unlink()
+
+
 def make_folder(url: str) -> None:
     """Make a local folder with its parents; S3 has no folders to make."""
     if not is_s3(url):
@@ -179,22 +213,30 @@ def make_folder(url: str) -> None:
 
 def _local(url: str) -> Path:
     path = Path(url)
-    if not path.is_file():
-        raise UserError(f"no such file: {url}")
-    return path
+    try:
+        if path.is_file():
+            return path
+    except PermissionError:
+        raise UserError(f"no permission to read {url}") from None
+    raise UserError(f"no such file: {url}")
 
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, so that a rename or link is atomic; removed if still there at the end."""
     make_folder(str(path.parent))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    Path(name).chmod(0o644)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
+    except OSError as error:
+        raise UserError(f"cannot write to the folder {path.parent}: {error.strerror}") from None
+    with suppress(OSError):  # a file system without locks; nothing is then removed for want of one
+        fcntl.flock(handle, fcntl.LOCK_EX)  # says that its writer lives, see `remove_unfinished`
+    os.fchmod(handle, 0o644)
     try:
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+        os.close(handle)
 
 
 @cache

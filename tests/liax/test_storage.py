@@ -1,5 +1,8 @@
 """The same behaviour on a folder and on a real S3 server."""
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -7,6 +10,8 @@ import pytest
 
 from liax import storage
 from liax.errors import StorageError, UserError
+from tests.broken_videos import as_nobody, closed
+from tests.faulty_s3 import BUCKET, serve_s3
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
@@ -79,6 +84,48 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         storage.write_bytes(str(tmp_path / "file"), "not bytes")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    killed = """if True:
+        import os, signal, sys
+        from pathlib import Path
+        from liax import storage
+        with storage._beside(Path(sys.argv[1])) as temporary:
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "deep/file")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "deep").iterdir())) == 1
+    with storage._beside(tmp_path / "deep/file") as living:
+        living.write_bytes(b"whole")
+        storage.remove_unfinished(str(tmp_path))
+        assert list((tmp_path / "deep").iterdir()) == [living]
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+@pytest.mark.server
+def test_an_answer_that_breaks_off_is_asked_for_again() -> None:
+    with serve_s3() as server:
+        storage.write_bytes(f"s3://{BUCKET}/file", b"0123456789")
+        server.share = 0.5
+        assert {storage.read_bytes(f"s3://{BUCKET}/file", 2, 6) for _ in range(20)} == {b"234567"}
+        assert server.faults["cut"] > 1
+
+
+def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder/closed").mkdir(parents=True)
+    (tmp_path / "folder/closed/file").write_bytes(b"1")
+    with closed(tmp_path / "folder/closed"), as_nobody(tmp_path):
+        with pytest.raises(UserError, match=r"cannot list the folder .*closed: Permission denied"):
+            storage.list_files(str(tmp_path / "folder"))
+        with pytest.raises(UserError, match=r"no permission to read .*closed/file"):
+            storage.read_bytes(str(tmp_path / "folder/closed/file"))
+        with pytest.raises(UserError, match=r"cannot write to the folder .*closed: Permission denied"):
+            storage.write_bytes(str(tmp_path / "folder/closed/new"), b"1")
+        assert not storage.exists(str(tmp_path / "folder/closed/file"))
 
 
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
