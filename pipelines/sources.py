@@ -10,14 +10,17 @@ from liax import storage
 from liax.errors import UserError
 from liax.video.ffmpeg import VIDEO_SUFFIXES
 
-MANIFEST_SUFFIXES = (".txt", ".csv")
+MANIFEST_SUFFIXES = (".txt", ".csv", ".parquet")
+
+COLUMN = "file"
+"""Of a table, where the videos' names are."""
 
 
 def list_sources(inputs: Sequence[str]) -> list[str]:
     """Find the videos under folders, prefixes and manifests.
 
     Args:
-        inputs: folders, files, `s3://` prefixes; .txt and .csv files are manifests.
+        inputs: folders, files, `s3://` prefixes; .txt, .csv and .parquet files are manifests.
 
     Returns:
         URIs, absolute where local, sorted, each once.
@@ -50,21 +53,42 @@ def _check_name(uri: str) -> None:
 
 
 def _read_manifest(url: str) -> list[str]:
+    data = storage.read_bytes(url)
+    entries = _parquet_entries(url, data) if url.lower().endswith(".parquet") else _text_entries(url, data)
+    folder = url.rsplit("/", 1)[0] if "/" in url else "."
+    return [_absolute(entry if _is_complete(entry) else storage.join(folder, entry)) for entry in entries if entry]
+
+
+def _text_entries(url: str, data: bytes) -> list[str]:
     try:
-        text = storage.read_bytes(url).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UserError(f"the manifest {url} is not a UTF-8 text file") from None
     if url.lower().endswith(".txt"):
-        entries = [line.strip() for line in text.splitlines()]
-    else:
-        reader = csv.DictReader(io.StringIO(text))
-        if "file" not in (reader.fieldnames or []):
-            raise UserError(
-                f"the manifest {url} has no column 'file'; it has {', '.join(reader.fieldnames or ['none'])}"
-            )
-        entries = [row["file"].strip() for row in reader if row["file"]]
-    folder = url.rsplit("/", 1)[0] if "/" in url else "."
-    return [_absolute(entry if _is_complete(entry) else storage.join(folder, entry)) for entry in entries if entry]
+        return [line.strip() for line in text.splitlines()]
+    reader = csv.DictReader(io.StringIO(text))
+    _check_column(url, reader.fieldnames or [])
+    return [row[COLUMN].strip() for row in reader if row[COLUMN]]
+
+
+def _parquet_entries(url: str, data: bytes) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(io.BytesIO(data))
+        _check_column(url, table.schema_arrow.names)
+        kind = table.schema_arrow.field(COLUMN).type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            raise UserError(f"the column '{COLUMN}' of the manifest {url} holds no text")
+        return [entry for entry in table.read([COLUMN])[COLUMN].to_pylist() if entry]
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"the manifest {url} cannot be read: {str(error).splitlines()[0]}") from None
+
+
+def _check_column(url: str, columns: Sequence[str]) -> None:
+    if COLUMN not in columns:
+        raise UserError(f"the manifest {url} has no column '{COLUMN}'; it has {', '.join(columns) or 'none'}")
 
 
 def _is_complete(entry: str) -> bool:

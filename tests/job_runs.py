@@ -99,8 +99,7 @@ class Job:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jobs.preprocess", *SETTINGS, *overrides],
                 cwd=ROOT,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), MARK: self.mark}
-                | dict(environment or {}),
+                env=_own_environment() | {MARK: self.mark} | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -129,6 +128,12 @@ class Job:
         if self.running():
             self._process.kill()
         self._process.wait()
+
+
+def _own_environment() -> dict[str, str]:
+    """This process's, without what would send a job to a developer's own Ray or MLflow."""
+    own = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")}
+    return own | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
 def run_job(log: Path, *overrides: str, environment: Mapping[str, str] | None = None, limit_s: float = 300) -> None:

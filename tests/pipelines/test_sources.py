@@ -143,6 +143,24 @@ def test_a_prefix_with_other_objects_is_refused(s3_bucket: str) -> None:
     assert open_run(config, ["/a.mp4"]) == open_run(config, ["/a.mp4"])
 
 
+def test_a_manifest_in_parquet(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    manifest = str(tmp_path / "list.parquet")
+    pq.write_table(pa.table({"n": [1, 2, 3], "file": ["b.mp4", None, "s3://bucket/a.mp4"]}), manifest)
+    assert list_sources([manifest]) == [str(tmp_path / "b.mp4"), "s3://bucket/a.mp4"]
+    pq.write_table(pa.table({"name": ["b.mp4"]}), manifest)
+    with pytest.raises(UserError, match="no column 'file'; it has name"):
+        list_sources([manifest])
+    pq.write_table(pa.table({"file": [1]}), manifest)
+    with pytest.raises(UserError, match="holds no text"):
+        list_sources([manifest])
+    Path(manifest).write_bytes(b"PAR1 not really")
+    with pytest.raises(UserError, match="cannot be read"):
+        list_sources([manifest])
+
+
 def test_names_that_are_not_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"M\xfcller.mp4")).write_bytes(b"x")
     with pytest.raises(UserError, match=r"M\\xfcller.mp4' is not UTF-8"):
