@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from liax.config import Config, build
 
 Split = Literal["train", "val", "test"]
+Align = Literal["clip", "frame", "none"]
 
 
 class CropInfo(Config):
@@ -27,9 +28,14 @@ class CropInfo(Config):
     side_px: int
     source_width_px: int
     source_height_px: int
-    align: Literal["clip", "frame", "none"]
-    """`clip`: one square for the whole clip; the others are for other uses."""
+    align: Align
+    """`clip`: one square for the whole clip, scaled to the clip's size. `none`: the same square in the source's own
+    resolution. `frame`: a square of its own for every frame, so that the head's motion in the picture is gone; the
+    square here is the middle of them."""
     padded: bool
+    """Whether the square leaves the picture; its edge is repeated there."""
+    turn_deg: float = 0.0
+    """The square is turned by this about its centre, clockwise in the picture: the face's mean roll is taken out."""
 
 
 class SampleInfo(Config):
@@ -38,13 +44,16 @@ class SampleInfo(Config):
     key: str
     source_uri: str
     source_sha256: str
+    segment: int = 0
+    """Number of the piece of the source, from 0; only long sources have more than one."""
     track: int
-    """Number of the face track within the source, from 0."""
+    """Number of the face track within the segment, from 0."""
     start_s: float
     end_s: float
     fps: float
     frames: int
     size_px: int
+    """Width and height of the clip; as configured, save with `align: none`."""
     crop: CropInfo
     scores: dict[str, float]
     identity: str | None

@@ -2,19 +2,38 @@
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import ffmpeg
 import numpy as np
 
-from liax.video.ffmpeg import DETERMINISTIC, INPUT_OPTIONS, ffmpeg_path, file_url, h264_options, run
+from liax.video.ffmpeg import (
+    DETERMINISTIC,
+    INPUT_OPTIONS,
+    ffmpeg_path,
+    file_url,
+    h264_options,
+    jpeg_options,
+    run,
+)
 from liax.video.probe import BT601, BT709, VideoInfo, can_seek
 
+Codec = Literal["h264", "mjpeg"]
+
 MATRIX_NAMES = {BT709: "bt709", 4: "fcc", BT601: "bt601", 7: "smpte240m", 9: "bt2020"}
-SCALER = "lanczos+accurate_rnd+bitexact"
-"""`bitexact`: the same bytes from every processor, whatever vector instructions it has."""
+"""Of the YUV matrices, as ffmpeg's scaler calls them."""
+
+MATRIX_TAGS = MATRIX_NAMES | {BT601: "bt470bg", 9: "bt2020nc"}
+"""The same, as its encoders do."""
+
+SCALER = "lanczos+full_chroma_int+full_chroma_inp+accurate_rnd+bitexact"
+"""`bitexact`: the same bytes from every processor, whatever vector instructions it has. The `full_chroma` matter where
+another matrix is needed: without them every value becomes 2 of 255 darker."""
 
 KEEP_TIMES = ("-dts_delta_threshold", "1e9")
 """Without it ffmpeg closes long gaps in the time stamps of broadcast files, and its times are not those of PyAV."""
+
+SOUND_OPTIONS: dict[str, str | int] = {"c:a": "aac", "b:a": "128k"}
 
 CLOCK_TICK_S = 1e-6
 """ffmpeg's own unit of time: what differs by less is the same moment."""
@@ -33,9 +52,14 @@ def cut_clip(
     crf: int,
     keyframe_interval: int,
     preset: str = "veryfast",
+    turn_deg: float = 0.0,
+    codec: Codec = "h264",
+    jpeg_quality: int = 2,
     time_limit_s: float = 600.0,
 ) -> None:
     """Write a square clip as mp4; the same call gives the same bytes.
+
+    H.264 keeps the source's YUV matrix and states it: another one would cost 5 ms a frame and a bit of every value.
 
     Args:
         path: the source video, a local file.
@@ -47,6 +71,9 @@ def cut_clip(
         square_px: (left, top, side) in pixels of the upright source picture; may leave it, the edge is then repeated.
         size_px: width and height of the clip.
         crf, keyframe_interval, preset: see `h264_options`.
+        turn_deg: the square is turned by this about its centre, clockwise in the picture.
+        codec: `mjpeg` makes every frame a key frame.
+        jpeg_quality: see `jpeg_options`.
         time_limit_s: after this many seconds the attempt is given up.
 
     Raises:
@@ -56,7 +83,8 @@ def cut_clip(
     video = video.filter("fps", fps=fps, start_time=0, round="near")
     if not info.square_pixels:
         video = video.filter("scale", info.width_px, info.height_px, flags=SCALER)
-    video = _crop(video, info, *square_px)
+    video = _turned_crop(video, info, *square_px, turn_deg) if turn_deg else _crop(video, info, *square_px)
+    matrix = BT601 if codec == "mjpeg" else info.yuv_matrix
     video = video.filter(
         "scale",
         size_px,
@@ -64,15 +92,54 @@ def cut_clip(
         flags=SCALER,
         in_color_matrix=MATRIX_NAMES[info.yuv_matrix],
         in_range="pc" if info.full_range else "tv",
-        out_color_matrix="bt709",
-        out_range="tv",
+        out_color_matrix=MATRIX_NAMES[matrix],
+        out_range="pc" if codec == "mjpeg" else "tv",
     ).filter("setsar", 1)
-    streams, options = [video], h264_options(crf, keyframe_interval, preset)
+    h264 = h264_options(crf, keyframe_interval, preset, MATRIX_TAGS[matrix])
+    streams, options = [video], jpeg_options(jpeg_quality) if codec == "mjpeg" else h264
     if info.has_audio:
         streams.append(sound)
-        options |= {"c:a": "aac", "b:a": "128k"}
+        options |= SOUND_OPTIONS
     limits: dict[str, str | int] = {"frames:v": frames, "t": f"{frames / fps:.6f}", "filter_complex_threads": 1}
-    options |= {**DETERMINISTIC, **limits, "movflags": "+faststart", "format": "mp4"}
+    _write(streams, out, options | limits, path, time_limit_s)
+
+
+def add_sound(
+    pictures: Path,
+    path: str | Path,
+    out: Path,
+    info: VideoInfo,
+    *,
+    start_s: float,
+    length_s: float,
+    time_limit_s: float,
+) -> None:
+    """Put a source's sound under pictures that were made from it, from a moment on.
+
+    Args:
+        pictures: a video without sound; its pictures are copied as they are.
+        path, info: the source, and `probe(path)`.
+        out: the mp4 to write.
+        start_s: the moment of the source that the first picture shows.
+        length_s: of the pictures.
+        time_limit_s: after this many seconds the attempt is given up.
+
+    Raises:
+        VideoError: ffmpeg failed or took too long.
+    """
+    _, sound = _from(path, info, start_s)
+    video = ffmpeg.input(file_url(pictures), **INPUT_OPTIONS)["v:0"]
+    _write([video, sound], out, {"c:v": "copy", **SOUND_OPTIONS, "t": f"{length_s:.6f}"}, path, time_limit_s)
+
+
+def _write(
+    streams: list[ffmpeg.nodes.Stream],
+    out: Path,
+    options: dict[str, str | int],
+    path: str | Path,
+    time_limit_s: float,
+) -> None:
+    options = {**DETERMINISTIC, **options, "movflags": "+faststart", "format": "mp4"}
     command = ffmpeg.output(*streams, file_url(out), **options).global_args("-v", "error", "-y", *KEEP_TIMES)
     run(command.compile(cmd=ffmpeg_path()), path, time_limit_s)
 
@@ -104,6 +171,17 @@ def _crop(video: ffmpeg.nodes.Stream, info: VideoInfo, left_px: int, top_px: int
     borders |= {"right": side_px - width_px - borders["left"], "bottom": side_px - height_px - borders["top"]}
     video = video.filter("pad", side_px, side_px, borders["left"], borders["top"])
     return video.filter("fillborders", **borders, mode="smear")
+
+
+def _turned_crop(
+    video: ffmpeg.nodes.Stream, info: VideoInfo, left_px: int, top_px: int, side_px: int, turn_deg: float
+) -> ffmpeg.nodes.Stream:
+    """Cut a square out that is turned about its centre: the upright square that holds it first, then its middle."""
+    angle = math.radians(turn_deg)
+    # At least two pixels on each side more than the turned square, so that the interpolation meets no border.
+    margin_px = math.ceil((side_px * (abs(math.cos(angle)) + abs(math.sin(angle)) - 1) / 2 + 2) / 2) * 2
+    video = _crop(video, info, left_px - margin_px, top_px - margin_px, side_px + 2 * margin_px)
+    return video.filter("rotate", angle=f"{-angle:.9f}", ow=side_px, oh=side_px)
 
 
 def shown_times(times_s: np.ndarray, start_s: float, frames: int, fps: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from liax.errors import UserError, VideoError
 from liax.storage import make_folder
-from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, last_line
+from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, jpeg_options, last_line
 from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
 
 SUFFIX = ".mp4"
@@ -34,7 +34,7 @@ def check_video_name(path: str | Path) -> None:
 
 
 class VideoWriter:
-    """Writes pictures to an mp4 (H.264, yuv420p, index in front), with the sound of another file if wanted.
+    """Writes pictures to an mp4 (H.264 or JPEG, yuv420p, index in front), with the sound of another file if wanted.
 
     A context manager. The file is written as the pictures come, and appears under its name when the block ends without
     an error, or by Ctrl-C: then it holds the pictures so far. After another error nothing is left.
@@ -45,8 +45,8 @@ class VideoWriter:
         fps: constant frame rate.
         audio_from: a file whose first sound track is kept, encoded as AAC, in step with pictures that are written by
             that file's clock; it never outlasts the pictures. A file without sound gives a silent video.
-        crf: quality, 0 (lossless) to 51.
-        keyframe_interval: frames from one key frame to the next.
+        crf, keyframe_interval, preset: see `liax.video.ffmpeg.h264_options`.
+        jpeg_quality: None writes H.264; else every picture becomes a JPEG, see `liax.video.ffmpeg.jpeg_options`.
 
     Raises:
         ValueError: odd or empty size, wrong picture.
@@ -63,6 +63,8 @@ class VideoWriter:
         audio_from: str | Path | None = None,
         crf: int = 18,
         keyframe_interval: int = 48,
+        preset: str = "veryfast",
+        jpeg_quality: int | None = None,
     ) -> None:
         if width_px < 2 or height_px < 2 or width_px % 2 or height_px % 2:
             raise ValueError(f"a video's width and height must be even and at least 2, not {width_px}x{height_px}")
@@ -79,17 +81,18 @@ class VideoWriter:
             s=f"{width_px}x{height_px}",
             r=str(Fraction(fps).limit_denominator(100_000)),
         )
-        streams = [
-            pictures.video.filter("scale", out_color_matrix="bt709", out_range="tv", flags="bicubic+accurate_rnd")
-        ]
+        colours = {"out_color_matrix": "bt709", "out_range": "tv", "flags": "bicubic+accurate_rnd"}
+        encoder = h264_options(crf, keyframe_interval, preset)
+        if jpeg_quality is not None:
+            colours |= {"out_color_matrix": "bt601", "out_range": "pc"}
+            encoder = jpeg_options(jpeg_quality)
+        streams = [pictures.video.filter("scale", **colours)]
         sound: dict[str, str | int | None] = {}
         if audio_from is not None and (start := sound_start_s(audio_from)) is not None:
             streams.append(sound_of(audio_from, start))
             # Cut at the last picture: the sound, followed by endless silence, neither outlasts nor shortens it.
             sound = {"c:a": "aac", "b:a": "128k", "shortest": None, "shortest_buf_duration": 1}
-        options = (
-            h264_options(crf, keyframe_interval) | sound | DETERMINISTIC | {"movflags": "+faststart", "format": "mp4"}
-        )
+        options = DETERMINISTIC | encoder | sound | {"movflags": "+faststart", "format": "mp4"}
         output = ffmpeg.output(*streams, file_url(self._partial), **options)
         self._args = output.global_args("-v", "error", "-y", *KEEP_CLOCK).compile(cmd=ffmpeg_path())
 

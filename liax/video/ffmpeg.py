@@ -84,12 +84,20 @@ def file_url(path: str | Path) -> str:
     return f"file:{Path(path).absolute()}"
 
 
-def h264_options(crf: int, keyframe_interval: int, preset: str = "veryfast") -> dict[str, str | int]:
-    """Encoder options for a clip that is read at random: closed groups of exactly `keyframe_interval` frames.
+def h264_options(
+    crf: int, keyframe_interval: int, preset: str = "veryfast", matrix: str = "bt709"
+) -> dict[str, str | int]:
+    """H.264 that can be read at random: closed groups of exactly `keyframe_interval` frames.
 
     No B-frames, so that frame n needs only the frames since its key frame; no key frames at scene cuts, so that the
     key frames are where the interval says; one thread and no shortcut that only some processors have (x264's
     `cpu-independent`), so that the bytes do not depend on the machine.
+
+    Args:
+        crf: quality, 0 (lossless) to 51.
+        keyframe_interval: frames from one key frame to the next.
+        preset: how long x264 searches for a smaller file.
+        matrix: the YUV matrix of the pictures, by ffmpeg's name; it is only stated, not applied.
     """
     return {
         "c:v": "libx264",
@@ -102,10 +110,27 @@ def h264_options(crf: int, keyframe_interval: int, preset: str = "veryfast") -> 
         "bf": 0,
         "threads": 1,
         "x264-params": "cpu-independent=1",
-        "colorspace": "bt709",
-        "color_primaries": "bt709",
-        "color_trc": "bt709",
+        "colorspace": matrix,
+        # What a file of this matrix usually has; a player's choice of colours hangs on the matrix and the range.
+        "color_primaries": "bt709" if matrix == "bt709" else "unknown",
+        "color_trc": "bt709" if matrix == "bt709" else "unknown",
         "color_range": "tv",
+    }
+
+
+def jpeg_options(quality: int) -> dict[str, str | int]:
+    """A JPEG a frame, each to be read by itself; BT.601 at full range, which is what JPEG means.
+
+    Args:
+        quality: ffmpeg's scale for it, 1 (best) to 31.
+    """
+    return {
+        "c:v": "mjpeg",
+        "q:v": quality,
+        "pix_fmt": "yuvj420p",
+        "threads": 1,
+        "color_range": "pc",
+        "flags:v": "+bitexact",  # in place of `DETERMINISTIC`'s: the JPEG encoder refuses `cgop`
     }
 
 

@@ -3,7 +3,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liax.crop import CropConfig, CropRejected, Square, crop_square, cut, extents, robust_union, to_square
+from liax.crop import (
+    CropConfig,
+    CropRejected,
+    Square,
+    crop_square,
+    cut,
+    extents,
+    robust_union,
+    rotation,
+    to_square,
+    turned_square,
+)
 
 RULE = CropConfig()
 
@@ -92,3 +103,46 @@ def test_landmarks_follow_the_picture() -> None:
 def test_padding_repeats_the_edge() -> None:
     picture_HWC = np.full((40, 40, 3), 7, np.uint8)
     assert (cut(picture_HWC, Square(-20, 10, 60, padded=True), 60) == 7).all()
+
+
+@given(faces_in_pictures(), st.floats(-60, 60))
+def test_a_turned_square_is_in_the_picture_with_its_corners_and_holds_the_face(
+    case: tuple[np.ndarray, int, int], turn_deg: float
+) -> None:
+    (left, top, right, bottom), width, height = case
+    ellipse_N2 = np.stack([np.cos(np.arange(40)), np.sin(np.arange(40))], axis=1)
+    points_1N2 = (ellipse_N2 * [(right - left) / 2, (bottom - top) / 2] + [(left + right) / 2, (top + bottom) / 2])[
+        None
+    ]
+    try:
+        square = turned_square(points_1N2, turn_deg, width, height, RULE)
+    except CropRejected:
+        return
+    assert not square.padded
+    half_2 = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * square.side_px / 2
+    corners_42 = np.array(square.center) + half_2 @ rotation(turn_deg).T
+    assert (corners_42 >= -1e-6).all()
+    assert (corners_42 <= np.array([width, height]) + 1e-6).all()
+    inside_N2 = to_square(points_1N2, square, 100)[0]
+    rounding = 5 * 100 / square.side_px
+    allowed = RULE.most_cut_off * 100 / RULE.least_margin
+    assert inside_N2.min() >= -allowed - rounding
+    assert inside_N2.max() <= 100 + allowed + rounding
+
+
+def test_a_turned_face_stands_upright_in_its_square() -> None:
+    upright_N2 = np.array([[-100.0, 0], [100, 0], [0, -120], [0, 120]])
+    points_1N2 = (upright_N2 @ rotation(30).T + [1000, 800])[None]
+    square = turned_square(points_1N2, 30, 2000, 1600, RULE)
+    assert square.side_px == pytest.approx(240 * RULE.side_margin, abs=2)
+    inside_N2 = to_square(points_1N2, square, square.side_px)[0]
+    assert inside_N2[0, 1] == pytest.approx(inside_N2[1, 1], abs=0.01)
+    assert inside_N2[:, 0].mean() / square.side_px == pytest.approx(RULE.center_x, abs=0.01)
+    assert inside_N2[:, 1].mean() / square.side_px == pytest.approx(RULE.center_y, abs=0.01)
+
+
+def test_a_turned_square_that_does_not_fit_is_rejected_or_padded() -> None:
+    points_1N2 = np.array([[[5.0, 5.0], [195.0, 195.0]]])
+    with pytest.raises(CropRejected):
+        turned_square(points_1N2, 45, 200, 200, RULE)
+    assert turned_square(points_1N2, 45, 200, 200, CropConfig(outside="pad")).padded

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liax.video.cut import cut_clip, first_moment, shown_times
+from liax.crop import Square, to_square
+from liax.video.cut import Codec, cut_clip, first_moment, shown_times
 from liax.video.decode import frames
 from liax.video.encode import VideoWriter
 from liax.video.ffmpeg import ffmpeg_path, run
-from liax.video.probe import frame_table, probe
+from liax.video.probe import BT601, BT709, frame_table, probe
 from tests.level_videos import numbers_in, tone, write_levels
 
 REPACKED = {
@@ -140,6 +141,61 @@ def test_square_outside_the_picture_repeats_the_edge(tmp_path: Path) -> None:
     seen = next(frames(clip))[1].astype(int)
     expected = np.pad(picture, ((16, 16), (16, 0), (0, 0)), mode="edge").astype(int)
     assert np.abs(seen - expected).mean() < 3
+
+
+@pytest.mark.parametrize("turn_deg", [20.0, -70.0])
+def test_a_turned_square_shows_what_its_landmarks_say(tmp_path: Path, turn_deg: float) -> None:
+    dots_N2 = np.array([[100.0, 90.0], [160.0, 96.0], [120.0, 140.0]])
+    picture = np.full((200, 260, 3), 40, dtype=np.uint8)
+    for x, y in dots_N2.astype(int):
+        picture[y - 4 : y + 4, x - 4 : x + 4] = 240
+    with VideoWriter(tmp_path / "dots.mp4", 260, 200, 25, crf=4) as writer:
+        for _ in range(3):
+            writer.write(picture)
+    square = Square(60, 50, 120, turn_deg=turn_deg)
+    cut_clip(
+        tmp_path / "dots.mp4",
+        tmp_path / "clip.mp4",
+        probe(tmp_path / "dots.mp4"),
+        start_s=0,
+        frames=3,
+        fps=25,
+        square_px=(square.left_px, square.top_px, square.side_px),
+        size_px=240,
+        crf=4,
+        keyframe_interval=8,
+        turn_deg=turn_deg,
+    )
+    seen_HW = next(frames(tmp_path / "clip.mp4"))[1][..., 0].astype(float)
+    rows, columns = np.indices(seen_HW.shape) + 0.5
+    for x, y in to_square(dots_N2[None], square, 240)[0]:
+        near_HW = (seen_HW - 40).clip(0) * (np.hypot(columns - x, rows - y) < 16)
+        found = (near_HW * columns).sum() / near_HW.sum(), (near_HW * rows).sum() / near_HW.sum()
+        assert found == pytest.approx((x, y), abs=0.6)
+
+
+@pytest.mark.parametrize("matrix", ["bt470bg", "bt709", "unknown"])
+@pytest.mark.parametrize("colour_range", ["tv", "pc"])
+@pytest.mark.parametrize("codec", ["h264", "mjpeg"])
+def test_a_clip_has_the_colours_of_its_source(tmp_path: Path, matrix: str, colour_range: str, codec: Codec) -> None:
+    source = tmp_path / "source.mp4"
+    make = ["-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=0.2", "-c:v", "libx264", "-crf", "4", "-pix_fmt", "yuv420p"]
+    # Without a conversion: what the values mean is the matter of the tag alone.
+    tags = ["-vf", f"setparams=colorspace={matrix}:range={colour_range}"]
+    run([ffmpeg_path(), "-v", "error", *make, *tags, str(source)], source, 60)
+    info, clip = probe(source), tmp_path / "clip.mp4"
+    assert (info.yuv_matrix, info.full_range) == (BT709 if matrix == "bt709" else BT601, colour_range == "pc")
+    shape = {"square_px": (0, 0, 96), "size_px": 96, "crf": 4, "keyframe_interval": 2}
+    cut_clip(source, clip, info, start_s=0, frames=5, fps=25, codec=codec, jpeg_quality=1, **shape)
+    made = probe(clip)
+    assert made.codec == codec
+    assert made.yuv_matrix == (BT601 if codec == "mjpeg" else info.yuv_matrix)
+    assert made.full_range == (codec == "mjpeg")
+    before, after = (next(frames(path))[1][:, :96].astype(int) for path in (source, clip))
+    converted = codec == "mjpeg" or info.full_range  # which rounds every value
+    assert np.abs((after - before).mean(axis=(0, 1))).max() < (1.5 if converted else 0.5)
+    assert np.abs(after - before).mean() < (6 if codec == "mjpeg" else 1.5)
+    assert frame_table(clip)[1].tolist() == ([True] * 5 if codec == "mjpeg" else [True, False, True, False, True])
 
 
 @settings(max_examples=50, deadline=None)
