@@ -31,8 +31,12 @@ class ClipConfig(Config):
     """Longer tracks are cut into equal parts no longer than this."""
     keyframe_interval: int = Field(default=8, ge=1)
     """Frames from one key frame to the next: a reader decodes at most this many to get any one frame."""
+    codec: Literal["h264", "mjpeg"] = "h264"
+    """`mjpeg` makes every frame a key frame, for readers that must not decode any other; its files are larger."""
     crf: int = Field(default=18, ge=0, le=51)
     """H.264 quality, 0 (lossless) to 51."""
+    jpeg_quality: int = Field(default=2, ge=1, le=31)
+    """Quality of `mjpeg`, 1 (best) to 31."""
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "veryfast"
     """How long the encoder searches for a smaller file."""
     time_limit_s: float = Field(default=600.0, gt=0)

@@ -1,18 +1,22 @@
-"""Clips of one source, from tracks made here: every part ends as a clip or as a row, whatever is odd about it."""
+"""Clips of one segment, from tracks made here: every part ends as a clip or as a row, whatever is odd about it."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from liax import storage
+from liax.sample import FaceArrays
 from liax.video.ffmpeg import ffmpeg_path, run
 from liax.video.probe import probe
-from pipelines.clips import clips_row, make_clips
+from pipelines.analysis import Analysis, Span
+from pipelines.clips import make_clips
 from pipelines.config import PreprocessConfig
-from pipelines.outcomes import KEPT, Source, SourceRecord
-from pipelines.run import Run, load_record
-from pipelines.tracking import Track, tracks_to_bytes
+from pipelines.outcomes import KEPT, Segment, SegmentRecord, Source
+from pipelines.run import Run
+from pipelines.tracking import Track
 
 
 @pytest.fixture(scope="module", params=["mp4", "ts"])
@@ -25,22 +29,32 @@ def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return path
 
 
-def track(*times_s: float, side_px: float = 100.0) -> Track:
+def track(*times_s: float, side_px: float = 100.0, roll_deg: float = 0.0) -> Track:
     count = len(times_s)
     points_N3 = np.random.default_rng(0).random((478, 3), dtype=np.float32) * side_px + np.float32([100, 80, 0])
+    pose_K3 = np.zeros((count, 3), np.float32)
+    pose_K3[:, 2] = roll_deg
     return Track(
         times_s=np.array(times_s),
         landmarks_KN3=np.tile(points_N3, (count, 1, 1)),
         boxes_K4=np.tile(np.float32([100, 80, 100 + side_px, 80 + side_px]), (count, 1)),
-        head_pose_K3=np.zeros((count, 3), np.float32),
+        head_pose_K3=pose_K3,
         blendshapes_KS=np.zeros((count, 52), np.float32),
+        agreement_K=np.full(count, np.nan, np.float32),
     )
 
 
-def made(video: Path, folder: Path, tracks: list[Track], **clip: float) -> tuple[Run, SourceRecord]:
-    config = PreprocessConfig.model_validate({"input": "-", "output": str(folder), "clip": {"size_px": 64, **clip}})
+def made(
+    video: Path, folder: Path, analysis: Analysis | list[Track], settings: dict[str, Any] | None = None, **clip: object
+) -> tuple[Run, SegmentRecord]:
+    given = {"input": "-", "output": str(folder), "clip": {"size_px": 64, **clip}, **(settings or {})}
+    config = PreprocessConfig.model_validate(given)
     opened = Run(str(folder), "0" * 12)
-    return opened, make_clips(opened, config, Source(uri=str(video), sha256="ab" * 32), tracks)
+    if isinstance(analysis, list):
+        analysis = Analysis(analysis, [], [])
+    source = Source(uri=str(video), sha256="ab" * 32)
+    segment = Segment(id="piece", source=source, number=1, start_s=0.0, end_s=None)
+    return opened, make_clips(opened, config, segment, analysis)
 
 
 def every(start_s: float, end_s: float) -> list[float]:
@@ -53,6 +67,7 @@ def test_sound_is_that_of_the_clip(video: Path, tmp_path: Path) -> None:
     assert record.clips[0].has_audio
     for clip in record.clips:
         assert probe(opened.clip(clip.key, "mp4")).has_audio == clip.has_audio
+        assert clip.segment == 1
 
 
 def test_a_missing_picture_for_the_report_costs_no_clip(video: Path, tmp_path: Path) -> None:
@@ -73,10 +88,51 @@ def test_a_part_in_which_the_face_is_not_seen_has_its_row(video: Path, tmp_path:
     assert record.outcomes[1].start_s == pytest.approx(0.98, abs=0.01)
 
 
-def test_a_source_that_is_gone_ends_as_a_row(tmp_path: Path) -> None:
-    config = PreprocessConfig(input="-", output=str(tmp_path))
-    source, opened = Source(uri=str(tmp_path / "gone.mp4"), sha256="ab" * 32), Run(str(tmp_path), "0" * 12)
-    tracks = tracks_to_bytes([track(*every(0, 2))])
-    row = {"source": source.model_dump_json(), "tracks": tracks, "reason": "", "detail": "", "faces_s": 0.0}
-    assert clips_row(row, opened, config)["clips"] == 0
-    assert [row.reason for row in load_record(opened, source).outcomes] == ["missing"]
+def test_dropped_spans_have_rows_and_at_most_one_picture_a_reason(video: Path, tmp_path: Path) -> None:
+    dropped = [Span(0.0, 0.5, "black"), Span(1.0, 1.5, "black"), Span(2.0, 2.9, "frozen")]
+    _, record = made(video, tmp_path, Analysis([], dropped, []))
+    rows = [(row.stage, row.reason, row.start_s, row.preview is not None) for row in record.outcomes]
+    assert rows == [("shots", "black", 0.0, True), ("shots", "black", 1.0, False), ("shots", "frozen", 2.0, True)]
+
+
+def test_a_clip_ends_with_its_shot(video: Path, tmp_path: Path) -> None:
+    _, record = made(video, tmp_path, Analysis([track(*every(0, 1.5))], [], [(0.0, 1.21), (1.21, math.inf)]))
+    assert record.clips[0].frames == 30
+
+
+def test_every_clip_has_scores_and_a_signature(video: Path, tmp_path: Path) -> None:
+    _, record = made(video, tmp_path, [track(*every(0, 2))])
+    (clip,) = record.clips
+    assert clip.scores["face_px"] == 100
+    assert record.signatures.keys() == record.clip_bytes.keys() == {clip.key}
+    assert len(record.signatures[clip.key].hashes) > 0
+
+
+def test_the_crop_alone_keeps_the_sources_own_pixels(video: Path, tmp_path: Path) -> None:
+    opened, record = made(video, tmp_path, [track(*every(0, 2))], {"crop": {"align": "none"}})
+    (clip,) = record.clips
+    assert clip.size_px == clip.crop.side_px == probe(opened.clip(clip.key, "mp4")).width_px != 64
+    assert clip.crop.align == "none"
+
+
+def test_roll_is_taken_out_of_the_picture_and_the_pose(video: Path, tmp_path: Path) -> None:
+    rolled = track(*every(0, 2), side_px=80, roll_deg=12.0)
+    opened, record = made(video, tmp_path, [rolled], {"crop": {"roll": True}})
+    (clip,) = record.clips
+    assert clip.crop.turn_deg == pytest.approx(12, abs=1e-4)
+    faces = FaceArrays.from_bytes(storage.read_bytes(opened.clip(clip.key, "npz")))
+    assert faces.head_pose_T3[:, 2] == pytest.approx(np.zeros(clip.frames), abs=1e-4)
+
+
+@pytest.mark.parametrize("codec", ["h264", "mjpeg"])
+def test_aligned_frames_keep_the_sound_and_the_number_of_frames(video: Path, tmp_path: Path, codec: str) -> None:
+    settings = {"crop": {"align": "frame", "outside": "pad"}}
+    opened, record = made(video, tmp_path, [track(*every(0, 2))], settings, codec=codec)
+    (clip,) = record.clips
+    _, plain = made(video, tmp_path / "plain", [track(*every(0, 2))])
+    assert (clip.frames, clip.has_audio) == (plain.clips[0].frames, True)
+    assert clip.crop.align == "frame"
+    assert probe(opened.clip(clip.key, "mp4")).codec == codec
+    assert clip.keyframes == list(range(0, clip.frames, 1 if codec == "mjpeg" else 8))
+    faces = FaceArrays.from_bytes(storage.read_bytes(opened.clip(clip.key, "npz")))
+    assert len(faces.measured_T) == clip.frames

@@ -18,7 +18,8 @@ def track_with(times_s: list[float], yaw_deg: list[float]) -> Track:
     pose = np.zeros((len(times_s), 3), dtype=np.float32)
     pose[:, 0] = yaw_deg
     shapes = np.tile(np.array(times_s, dtype=np.float32)[:, None], (1, 52))
-    return Track(np.array(times_s), landmarks, np.zeros((len(times_s), 4), dtype=np.float32), pose, shapes)
+    boxes, agreement = np.zeros((len(times_s), 4), dtype=np.float32), np.zeros(len(times_s), dtype=np.float32)
+    return Track(np.array(times_s), landmarks, boxes, pose, shapes, agreement)
 
 
 def test_values_follow_the_shown_moment_in_pixels_of_the_clip() -> None:

@@ -185,8 +185,20 @@ def test_a_clip_has_the_colours_of_its_source(tmp_path: Path, matrix: str, colou
     run([ffmpeg_path(), "-v", "error", *make, *tags, str(source)], source, 60)
     info, clip = probe(source), tmp_path / "clip.mp4"
     assert (info.yuv_matrix, info.full_range) == (BT709 if matrix == "bt709" else BT601, colour_range == "pc")
-    shape = {"square_px": (0, 0, 96), "size_px": 96, "crf": 4, "keyframe_interval": 2}
-    cut_clip(source, clip, info, start_s=0, frames=5, fps=25, codec=codec, jpeg_quality=1, **shape)
+    cut_clip(
+        source,
+        clip,
+        info,
+        start_s=0,
+        frames=5,
+        fps=25,
+        square_px=(0, 0, 96),
+        size_px=96,
+        crf=4,
+        keyframe_interval=2,
+        codec=codec,
+        jpeg_quality=1,
+    )
     made = probe(clip)
     assert made.codec == codec
     assert made.yuv_matrix == (BT601 if codec == "mjpeg" else info.yuv_matrix)
