@@ -52,7 +52,7 @@ class DlibEmbedder:
     same_person = 0.30
     """Our choice, for the mean over a clip. dlib advises 0.6 for single embeddings as they leave the network; their
     length is about 1.42, so that is 0.42 here, and among clips of 40 people it took many pairs of different ones for
-    the same. Two recordings of one person, years apart, had means 0.27 apart; different people 0.29 and more. A pair
+    the same. Two recordings of one person, years apart, had means 0.29 apart; different people 0.32 and more. A pair
     wrongly joined costs little: both are on one side of the split."""
 
     def __init__(self, weights: str | None = None) -> None:
