@@ -31,13 +31,15 @@ def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def track(*times_s: float, side_px: float = 100.0, roll_deg: float = 0.0) -> Track:
     count = len(times_s)
-    points_N3 = np.random.default_rng(0).random((478, 3), dtype=np.float32) * side_px + np.float32([100, 80, 0])
+    points_N3 = np.random.default_rng(0).random((478, 3), dtype=np.float32) * side_px + np.array(
+        [100, 80, 0], np.float32
+    )
     pose_K3 = np.zeros((count, 3), np.float32)
     pose_K3[:, 2] = roll_deg
     return Track(
         times_s=np.array(times_s),
         landmarks_KN3=np.tile(points_N3, (count, 1, 1)),
-        boxes_K4=np.tile(np.float32([100, 80, 100 + side_px, 80 + side_px]), (count, 1)),
+        boxes_K4=np.tile(np.array([100, 80, 100 + side_px, 80 + side_px], np.float32), (count, 1)),
         head_pose_K3=pose_K3,
         blendshapes_KS=np.zeros((count, 52), np.float32),
         agreement_K=np.full(count, np.nan, np.float32),
