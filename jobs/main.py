@@ -10,6 +10,7 @@ from liax.errors import UserError, run_main
 COMMANDS = {
     "demo": "the whole way on a few videos: preprocess, train, register, pull, animate",
     "preprocess": "raw videos to shards of face clips, on Ray",
+    "filter": "choose clips of finished shards by their scores",
     "train": "train a model on shards, on Ray",
     "register": "make a checkpoint a version of a registered model",
     "pull": "fetch a registered model into a folder",

@@ -2,12 +2,14 @@
 
 Under a set's URL: `<hash>.tar` (named by content), `commits/00000.json` (written last, exactly once a shard), and
 `index.parquet`, a copy of the commit records for tools. Readers trust the commit records alone: a tar without one does
-not exist, whatever died while it was written.
+not exist, whatever died while it was written. A set may also be a choice of another set's samples: then its records
+name the other set's tars.
 """
 
 import hashlib
 import io
 import json
+import posixpath
 import tarfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +45,7 @@ class Commit(Config):
 
     shard: int
     tar: str
+    """Name of the tar in the set; for another set's tar, its path from this set (`../…`) or its whole URL."""
     sha256: str
     bytes: int
     samples: list[CommitSample]
@@ -99,6 +102,30 @@ def commit_url(set_url: str, shard: int) -> str:
     return storage.join(set_url, "commits", f"{shard:05d}.json")
 
 
+def tar_url(set_url: str, tar: str) -> str:
+    """Where the tar is that a commit record of a set names."""
+    if storage.is_s3(tar) or tar.startswith("/"):
+        return tar
+    joined = storage.join(set_url, tar)
+    if not tar.startswith("../"):
+        return joined
+    # S3 knows no "..": the name itself is shortened.
+    scheme = "s3://" if storage.is_s3(set_url) else ""
+    return scheme + posixpath.normpath(joined.removeprefix(scheme))
+
+
+def tar_name(set_url: str, url: str) -> str:
+    """How a commit record of a set names a tar elsewhere: `tar_url` gives `url` again.
+
+    Relative where both are local or in one bucket, so that the sets can be moved together. Both URLs are absolute.
+    """
+    if storage.is_s3(set_url) != storage.is_s3(url):
+        return url
+    if storage.is_s3(url) and set_url.split("/")[2] != url.split("/")[2]:
+        return url
+    return posixpath.relpath(url.removeprefix("s3:/"), set_url.removeprefix("s3:/"))
+
+
 def load_commits(set_url: str) -> list[Commit]:
     """All commit records, in the order of shard numbers.
 
@@ -136,13 +163,15 @@ class ShardSet:
     @cached_property
     def samples(self) -> list[SampleRef]:
         """Every committed sample, sorted by key."""
-        refs = [SampleRef(s, storage.join(self.url, commit.tar)) for commit in self.commits for s in commit.samples]
+        refs = [SampleRef(s, tar_url(self.url, commit.tar)) for commit in self.commits for s in commit.samples]
         return sorted(refs, key=lambda ref: ref.sample.key)
 
     @property
     def set_id(self) -> str:
         """Names the set by its content."""
-        joined = "".join(commit.sha256 for commit in self.commits)
+        # A choice of samples has the tars of the set that it was chosen from: their hashes do not tell the two apart.
+        chosen = ("".join(s.key for s in commit.samples) if "/" in commit.tar else "" for commit in self.commits)
+        joined = "".join(commit.sha256 + keys for commit, keys in zip(self.commits, chosen, strict=True))
         return hashlib.sha256(joined.encode()).hexdigest()[:12]
 
     def read(self, ref: SampleRef, extension: str) -> bytes:

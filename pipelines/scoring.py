@@ -100,8 +100,7 @@ def landmark_error(track: Track) -> float | None:
     occlusion: the face landmarker gives no confidence for its landmarks, but what it cannot see it guesses, and it
     guesses otherwise in another picture of the same face.
     """
-    agreement_K: NDArray[np.float32] = getattr(track, "agreement_K", np.empty(0, dtype=np.float32))
-    measured = agreement_K[np.isfinite(agreement_K)]
+    measured = track.agreement_K[np.isfinite(track.agreement_K)]
     return float(np.percentile(measured, 90)) if measured.size else None
 
 

@@ -2,7 +2,7 @@
 
 Without a model: letters are strokes of one thickness, many beside each other, of one height, light on dark or dark on
 light. Thin light or dark parts are what a morphological top or black hat leaves; such parts of about one height, beside
-each other on one line, are text if there are enough of them. Our choice: on real clips with subtitles drawn over them it
+each other on one line, are text if there are enough of them. Our choice: on real clips with subtitles drawn on them it
 finds nine in ten whose letters are a thirtieth of the picture high or higher, and covers most of a line. It misses
 letters below about 10 px in a clip of 512 px and faint watermarks. Of real clips without text it covers up to 1 %.
 """
