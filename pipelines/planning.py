@@ -11,6 +11,8 @@ from liax import storage
 from liax.config import Config, build
 from liax.sample import FaceArrays, SampleInfo, Split
 from pipelines.config import PreprocessConfig, SplitConfig
+from pipelines.identities import identify
+from pipelines.near_duplicates import near_duplicates
 from pipelines.outcomes import KEPT, Outcome, SegmentRecord
 from pipelines.quality import verdict
 from pipelines.run import Run
@@ -55,6 +57,7 @@ def make_plan(
         motion_of: reads what was measured of the face in a clip, by key; asked for few clips.
     """
     clips = sorted((clip for record in records for clip in record.clips), key=lambda clip: clip.key)
+    signatures = {key: signature for record in records for key, signature in record.signatures.items()}
     sizes = {key: size for record in records for key, size in record.clip_bytes.items()}
 
     rejections = {}
@@ -64,7 +67,11 @@ def make_plan(
             rejections[clip.key] = Rejection(stage="quality", reason=failed[0], detail=failed[1])
     clips = [clip for clip in clips if clip.key not in rejections]
 
-    identities = {clip.key: clip.source_sha256[:12] for clip in clips}
+    identities = identify(clips, signatures, config.people)
+    if config.people.remove_near_duplicates:
+        for key, kept in near_duplicates(clips, signatures, identities, motion_of).items():
+            detail = f"shows what {kept} does"
+            rejections[key] = Rejection(stage="near_duplicates", reason="near_duplicate", detail=detail)
     splits = split_people((identities[clip.key] for clip in clips), config.split)
     return Plan(
         shards=_shards(clips, identities, splits, sizes, config.shards.target_bytes),
