@@ -11,6 +11,7 @@ import numpy as np
 from liax import storage
 from liax.errors import VideoError
 from liax.identity import Embedder
+from liax.video.remux import open_source
 from pipelines.analysis import Analysis, analysis_from_bytes
 from pipelines.clip_maker import ClipMaker
 from pipelines.config import PreprocessConfig
@@ -36,7 +37,7 @@ def make_clips(
     Raises:
         VideoError: the source cannot be read.
     """
-    with source_file(segment.source.uri) as path:
+    with source_file(segment.source.uri) as file, open_source(file, config.clip.time_limit_s) as path:
         maker = ClipMaker(run, config, segment, path, embedder)
         maker.add_analysis(analysis)
     return SegmentRecord(
