@@ -6,6 +6,7 @@ the motion, which no speaker repeats.
 Shapes: T frames of a clip, F features of the motion, E hashes of one clip, O of another.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -40,8 +41,9 @@ def near_duplicates(
 ) -> dict[str, str]:
     """The clips to set aside, each with the clip that is kept in its place.
 
-    Of clips that show the same recording, the one with the largest face is kept, then the longest, then the first by
-    key. Only clips of one identity and of different sources are compared.
+    Of clips that show the same recording, the one with the largest face is kept (in steps of a quarter, so that a
+    pixel does not decide), then the longest, then the first by key. Only clips of one identity and of different
+    sources are compared.
 
     Args:
         clips: all that could be kept.
@@ -53,7 +55,7 @@ def near_duplicates(
         Rejected key → kept key.
     """
     people: dict[str, list[SampleInfo]] = defaultdict(list)
-    for clip in sorted(clips, key=lambda clip: (-clip.scores["face_px"], -clip.frames, clip.key)):
+    for clip in sorted(clips, key=lambda clip: (-_size_step(clip), -clip.frames, clip.key)):
         people[identities[clip.key]].append(clip)
     features = lru_cache(maxsize=256)(lambda key: motion_features(motion_of(key)))
     rejected: dict[str, str] = {}
@@ -74,6 +76,11 @@ def near_duplicates(
             else:
                 rejected[clip.key] = same
     return rejected
+
+
+def _size_step(clip: SampleInfo) -> int:
+    """The size of the face in the source, in steps of a quarter."""
+    return round(math.log(max(clip.scores["face_px"], 1.0), 1.25))
 
 
 def _alike(clip: SampleInfo, others: Sequence[SampleInfo], signatures: Mapping[str, ClipSignature]) -> list[SampleInfo]:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,8 +7,10 @@ from hypothesis import strategies as st
 
 from liax.config import load_config
 from liax.errors import UserError
-from liax.identity import DlibEmbedder
+from liax.face import FaceFinder
+from liax.identity import DlibEmbedder, unit
 from liax.sample import CropInfo, SampleInfo
+from liax.video.decode import frames
 from pipelines import identities
 from pipelines.identities import PeopleConfig, cluster, identify, make_embedder, nearest_pairs, on_grid
 from pipelines.signatures import ClipSignature
@@ -169,3 +173,18 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 def test_missing_weights_say_what_to_do() -> None:
     with pytest.raises(UserError, match=r"no such file: none\.dat.*people\.embedder=none"):
         make_embedder(PeopleConfig(weights="none.dat"))
+
+
+def test_people_of_real_videos(corpus: Path) -> None:
+    """Two recordings of one person, years apart, and people whom the network takes for similar."""
+    embedder, embeddings = make_embedder(PeopleConfig()), []
+    assert embedder is not None
+    names = ["v011.mp4", "v022.mov", "v025.mp4", "v028.mp4", "v029.mp4", "v048.mp4"]
+    with FaceFinder(1) as finder:
+        for name in names:
+            of_video = []
+            for _, picture in frames(corpus / "videos" / name, rate_fps=2, end=2.0):
+                of_video.append(embedder.embed(picture, finder.find(picture)[0].landmarks_N3))
+            embeddings.append(unit(np.mean(of_video, axis=0)))
+    found = cluster(names, np.stack(embeddings), names, PeopleConfig())
+    assert found == ["v011.mp4", "v011.mp4", *names[2:]]

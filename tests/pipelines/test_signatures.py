@@ -39,7 +39,8 @@ def stills(blurred: set[int]) -> list[Still]:
     import cv2
 
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    return [Still(f, cv2.GaussianBlur(noise, (9, 9), 0) if f in blurred else noise) for f in range(0, FRAMES, 10)]
+    smooth = np.asarray(cv2.GaussianBlur(noise, (9, 9), 0), dtype=np.uint8)
+    return [Still(frame, smooth if frame in blurred else noise) for frame in range(0, FRAMES, 10)]
 
 
 def test_the_sharpest_of_the_frontal_stills_are_embedded() -> None:
@@ -49,6 +50,7 @@ def test_the_sharpest_of_the_frontal_stills_are_embedded() -> None:
     signature = clip_signature(stills(blurred={0, 10, 30, 50, 60}), faces(yaw), embedder)
     assert embedder.asked == [20, 40, 70]
     vector = signature.embedding_D
+    assert vector is not None
     assert np.flatnonzero(vector).tolist() == [20, 40, 70]
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
 
