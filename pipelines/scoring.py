@@ -96,12 +96,12 @@ def seen(times_s: NDArray[np.float64]) -> float:
 def landmark_error(track: Track) -> float | None:
     """How far two searches for the same landmarks are apart, as a share of the face's side; None if never measured.
 
-    The 90th percentile over the samples, because a hand passes before a face for a part of a clip. Our choice for
-    occlusion: the face landmarker gives no confidence for its landmarks, but what it cannot see it guesses, and it
-    guesses otherwise in another picture of the same face.
+    The median over the samples that were searched twice: one failed second search, which counts as 1, does not condemn a
+    clip. Our choice for occlusion: the face landmarker gives no confidence for its landmarks, but what it cannot see it
+    guesses, and it guesses otherwise in another crop of the same face. Faces in full view have 0.002 to 0.006.
     """
     measured = track.agreement_K[np.isfinite(track.agreement_K)]
-    return float(np.percentile(measured, 90)) if measured.size else None
+    return float(np.median(measured)) if measured.size else None
 
 
 def outside(boxes_4: NDArray[np.floating], width_px: int, height_px: int) -> float:
