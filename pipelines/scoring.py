@@ -96,9 +96,9 @@ def seen(times_s: NDArray[np.float64]) -> float:
 def landmark_error(track: Track) -> float | None:
     """How far two searches for the same landmarks are apart, as a share of the face's side; None if never measured.
 
-    The median over the samples that were searched twice: one failed second search, which counts as 1, does not condemn a
-    clip. Our choice for occlusion: the face landmarker gives no confidence for its landmarks, but what it cannot see it
-    guesses, and it guesses otherwise in another crop of the same face. Faces in full view have 0.002 to 0.006.
+    The median over the samples that were searched twice: one failed second search, which counts as 1, does not condemn
+    a clip. Our choice for occlusion: the face landmarker gives no confidence for its landmarks, but what it cannot see
+    it guesses, and it guesses otherwise in another crop of the same face. Faces in full view have 0.002 to 0.006.
     """
     measured = track.agreement_K[np.isfinite(track.agreement_K)]
     return float(np.median(measured)) if measured.size else None
