@@ -48,8 +48,8 @@ def main() -> int:
         repeat(made / "0.mp4", folder / "long" / "long.mp4", options.seconds, min(SHORT_S, options.seconds))
         peaks, seconds = _watched(folder, options.overrides)
         summary = json.loads((folder / "shards" / "summary.json").read_text())
-    print(f"\n{summary['source_hours']:.2f} h of video, {summary['segments']} segments, {summary['clips']} clips, ")
-    print(f"{seconds:.0f} s\n\n| worker | peak, MiB | stated, MiB | |\n|---|---|---|---|")
+    made_of = f"{summary['source_hours']:.2f} h of video, {summary['segments']} segments, {summary['clips']} clips"
+    print(f"\n{made_of}, {seconds:.0f} s\n\n| worker | peak, MiB | stated, MiB | |\n|---|---|---|---|")
     broken = False
     for name, peak_bytes in sorted(peaks.items()):
         stated_bytes = getattr(config.work, STAGES[name]) if name in STAGES else None
