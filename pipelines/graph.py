@@ -21,6 +21,7 @@ from pipelines.cluster import actor, check_memory, cores, quiet_ray_data
 from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
+from pipelines.networks import check_weights
 from pipelines.outcomes import Segment, Source
 from pipelines.packing import pack_row, remove_packed
 from pipelines.planning import Plan, freeze_plan, load_plan, make_plan, planned_clips, planned_outcomes
@@ -64,11 +65,12 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
 
     Raises:
         JobError: a stage failed in a way that is not the fault of one video, or no clip came out.
-        UserError: Ray has less memory than one worker of each stage reserves.
+        UserError: Ray has less memory than one worker of each stage reserves, or a weight file is not to be had.
     """
     started = time.monotonic()
     quiet_ray_data()
     check_memory([config.work.faces_memory_bytes, config.work.clips_memory_bytes])
+    check_weights(config.faces, config.people)
     workers = config.workers or cores()
 
     sources = _probe(run, config, uris, workers)

@@ -1,4 +1,4 @@
-"""Stage 8, tables: `index.parquet` (what is in the shards) and `outcomes.parquet` (what became of everything)."""
+"""Stage 9, tables: `index.parquet` (what is in the shards) and `outcomes.parquet` (what became of everything)."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -42,5 +42,7 @@ def _write_parquet(url: str, rows: list[dict[str, Any]]) -> None:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    # Not every clip has every score, and the first row alone would decide which columns there are.
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), buffer)
     storage.write_bytes(url, buffer.getvalue())

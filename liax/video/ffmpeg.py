@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from liax.errors import VideoError
+from liax.process import die_with_parent
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac"
 """The demuxers that may be used, the last four for sound. None of them follows references to other files."""
@@ -147,7 +148,12 @@ def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
     """
     try:
         done = subprocess.run(
-            args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=time_limit_s
+            args,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=time_limit_s,
+            preexec_fn=die_with_parent,
         )
     except subprocess.TimeoutExpired as error:
         raise VideoError(what, "ffmpeg_timeout", f"no result after {time_limit_s:.0f} s") from error
