@@ -6,21 +6,8 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
+from pipelines.shots import Span
 from pipelines.tracking import Track
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A span of the source that no clip is taken from, in seconds from the source's start.
-
-    Args:
-        start_s, end_s: the span.
-        reason: `black` or `frozen`.
-    """
-
-    start_s: float
-    end_s: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

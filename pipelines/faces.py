@@ -1,24 +1,24 @@
 """Stage 5, faces: every face of a segment, followed over time (1 segment → 1 row with its tracks; no pictures)."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from liax.errors import VideoError
-from liax.face import Face, FaceFinder
-from liax.video.decode import frames
+from liax.face import FaceFinder
+from liax.video.decode import Ticks, decoded, limited, thumbnail, to_rgb
 from liax.video.probe import probe
 from pipelines.analysis import Analysis, analysis_to_bytes
 from pipelines.config import PreprocessConfig
 from pipelines.contained import Contained, GivenUp
+from pipelines.face_search import FaceSearcher
 from pipelines.outcomes import Segment
 from pipelines.probing import source_file
-from pipelines.shots import ShotsConfig
-from pipelines.tracking import FacesConfig, link_faces
+from pipelines.shots import THUMBNAIL_PX, ShotFinder, ShotsConfig
+from pipelines.tracking import FacesConfig, Linker
+
+FRAMES_TO_SPARE = 2.5
+"""Frames that no other needs are not decoded where a video has this many times the frames that are sampled."""
 
 
 def find_tracks(
@@ -29,34 +29,38 @@ def find_tracks(
     faces: FacesConfig,
     shots: ShotsConfig,
 ) -> Analysis:
-    """Follow every face of a segment, in pixels of its full upright picture.
+    """Follow every face of a segment, in pixels of its full upright picture, and find its shots, in one decoding.
 
     Raises:
         VideoError: the video cannot be decoded.
     """
     info = probe(path)
+    # Of a file with B-frames about every second frame is left, of some every third or fourth.
+    sparse = float(info.fps) >= FRAMES_TO_SPARE * faces.rate_fps
+    shot_finder, linker, search = ShotFinder(shots), Linker(faces), FaceSearcher(finder, faces)
+    ticks, look_round, size_px, full_px = Ticks(faces.rate_fps, start_s), True, None, None
+    for time_s, frame, shown_px in decoded(path, start=start_s, end=end_s, skip_unreferenced=sparse):
+        look_round |= shot_finder.see(time_s, thumbnail(frame, THUMBNAIL_PX))
+        if not ticks.due(time_s):
+            continue
+        full_px = full_px or shown_px
+        size_px = size_px or limited(full_px, faces.longest_side_px)
+        scale = full_px[0] / size_px[0]
+        linker.add(time_s, search.sample(time_s, to_rgb(frame, *size_px), linker.last_seen(time_s), scale, look_round))
+        look_round = False
+    dropped, found_shots = shot_finder.dropped(), shot_finder.shots()
+    begins_s = [begin_s for begin_s, _ in found_shots[1:]]
+    tracks = linker.tracks(begins_s, [(span.start_s, span.end_s) for span in dropped])
+    return Analysis(tracks, dropped, found_shots)
 
-    def samples() -> Iterator[tuple[float, list[Face]]]:
-        for time_s, picture_HWC in frames(
-            path, rate_fps=faces.rate_fps, longest_side_px=faces.longest_side_px, start=start_s, end=end_s
-        ):
-            scale = info.width_px / picture_HWC.shape[1]
-            yield time_s, [_scaled(face, scale) for face in finder.find(picture_HWC)]
 
-    return Analysis(link_faces(samples(), faces), [], [])
-
-
-def _scaled(face: Face, scale: float) -> Face:
-    if scale == 1:
-        return face
-    left, top, right, bottom = (edge * scale for edge in face.box_px)
-    return replace(face, landmarks_N3=face.landmarks_N3 * np.float32(scale), box_px=(left, top, right, bottom))
-
-
-class FaceSearch:
+class SegmentSearch:
     """The work in the child process: the face model is loaded once."""
 
     def __init__(self, config: PreprocessConfig) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)
         faces = config.faces
         self._config = config
         self._finder = FaceFinder(faces.most_faces, faces.least_confidence, faces.weights)
@@ -73,7 +77,7 @@ class FindFaces:
 
     def __init__(self, config: PreprocessConfig) -> None:
         self._work = config.work
-        self._contained = Contained(FaceSearch, (config,), config.work.attempts)
+        self._contained = Contained(SegmentSearch, (config,), config.work.attempts)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()

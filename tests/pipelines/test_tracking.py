@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liax.face import FACE_POINTS, Face, overlap
-from pipelines.tracking import FacesConfig, Track, link_faces, tracks_from_bytes, tracks_to_bytes
+from pipelines.analysis import Analysis, analysis_from_bytes, analysis_to_bytes
+from pipelines.shots import Span
+from pipelines.tracking import FacesConfig, Linker, Sighting, Track, link_faces
 
 CONFIG = FacesConfig()
 
@@ -62,15 +64,28 @@ def test_a_face_found_twice_counts_once() -> None:
 
 def test_no_faces_no_tracks() -> None:
     assert link_faces([(t, []) for t in times(10)], CONFIG) == []
-    assert tracks_from_bytes(tracks_to_bytes([])) == []
+    assert analysis_from_bytes(analysis_to_bytes(Analysis([], [], []))) == Analysis([], [], [])
 
 
 def test_tracks_survive_the_way_between_stages() -> None:
     tracks = link_faces([(t, [face(0, 0), face(300, 0)]) for t in times(5)], CONFIG)
-    for before, after in zip(tracks, tracks_from_bytes(tracks_to_bytes(tracks)), strict=True):
+    sent = Analysis(tracks, [Span(5.0, 7.5, "black")], [(0.0, 8.0)])
+    received = analysis_from_bytes(analysis_to_bytes(sent))
+    assert (received.dropped, received.shots) == (sent.dropped, sent.shots)
+    for before, after in zip(tracks, received.tracks, strict=True):
         np.testing.assert_array_equal(before.times_s, after.times_s)
         np.testing.assert_array_equal(before.landmarks_KN3, after.landmarks_KN3)
         assert after.boxes_K4.dtype == np.float32
+
+
+def test_no_track_crosses_a_cut_or_a_dropped_span() -> None:
+    linker = Linker(CONFIG)
+    for time_s in times(40):
+        linker.add(time_s, [Sighting(time_s, face(0, 0), agreement=time_s)])
+    tracks = linker.tracks(breaks_s=[1.0], dropped_s=[(1.95, 2.25)])
+    assert spans(tracks) == [(0.0, 0.9), (1.0, 1.9), (2.3, 3.9)]
+    for track in tracks:
+        np.testing.assert_allclose(track.agreement_K, track.times_s, atol=1e-6)
 
 
 places = st.lists(st.tuples(st.floats(0, 600), st.floats(0, 400), st.floats(20, 200)), max_size=4)
