@@ -1,16 +1,16 @@
-"""Real videos, without Ray: every face gives one clip, and what is none gives a reason."""
+"""Real videos, without Ray: one track for every face and shot."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from liax.face import FaceFinder
-from pipelines.clips import make_clips
-from pipelines.config import PreprocessConfig
+from pipelines.analysis import Analysis
 from pipelines.faces import find_tracks
-from pipelines.outcomes import Source
-from pipelines.run import Run
+from pipelines.shots import ShotsConfig
+from pipelines.tracking import FacesConfig
 
 
 @pytest.fixture(scope="module")
@@ -19,30 +19,44 @@ def finder() -> Iterator[FaceFinder]:
         yield opened
 
 
+def analysed(corpus: Path, name: str, finder: FaceFinder, end_s: float | None = None) -> Analysis:
+    return find_tracks(corpus / "videos" / name, 0.0, end_s, finder, FacesConfig(), ShotsConfig())
+
+
 @pytest.mark.parametrize(
-    ("name", "clips", "reason"),
-    [
-        ("v006.mp4", 2, None),
-        ("v012.mp4", 0, "face_too_small"),
-        ("v013.mp4", 1, None),
-        ("v019.mp4", 0, "face_too_small"),
-        ("v035.mp4", 0, "no_face"),
-        ("v039.mp4", 1, None),
-        ("v043.mp4", 1, None),
-    ],
+    ("name", "faces"),
+    [("v001.mp4", 3), ("v006.mp4", 2), ("v013.mp4", 1), ("v023.mp4", 1), ("v030.mp4", 1), ("v043.mp4", 1)],
 )
-def test_verdicts(corpus: Path, finder: FaceFinder, tmp_path: Path, name: str, clips: int, reason: str | None) -> None:
-    config = PreprocessConfig.model_validate({"input": "-", "output": str(tmp_path), "clip": {"size_px": 128}})
-    path = corpus / "videos" / name
-    tracks = find_tracks(path, finder, config.faces)
-    record = make_clips(Run(str(tmp_path), "0" * 12), config, Source(uri=str(path), sha256="ab" * 32), tracks)
-    assert len(record.clips) == clips
-    assert len(record.outcomes) == max(1, len(tracks))
-    if reason is not None:
-        assert record.outcomes[0].reason == reason
-    for clip in record.clips:
-        crop = clip.crop
-        assert 0 < crop.side_px <= min(crop.source_width_px, crop.source_height_px)
-        assert 0 <= crop.left_px <= crop.source_width_px - crop.side_px
-        assert 0 <= crop.top_px <= crop.source_height_px - crop.side_px
-        assert Path(Run(str(tmp_path), "0" * 12).clip(clip.key, "mp4")).stat().st_size > 1000
+def test_one_track_a_face_over_the_whole_shot(corpus: Path, finder: FaceFinder, name: str, faces: int) -> None:
+    found = analysed(corpus, name, finder, end_s=5.0)
+    assert len(found.shots) == 1
+    assert found.dropped == []
+    assert len(found.tracks) == faces
+    (start_s, end_s) = found.shots[0]
+    for track in found.tracks:
+        assert track.face_px > FacesConfig().least_face_px
+        assert track.times_s[0] == start_s
+        assert end_s - track.times_s[-1] < 0.2
+        assert np.nanmax(track.agreement_K) < 0.02
+
+
+@pytest.mark.parametrize("name", ["v012.mp4", "v019.mp4", "v035.mp4"])
+def test_what_is_no_usable_face_is_small(corpus: Path, finder: FaceFinder, name: str) -> None:
+    found = analysed(corpus, name, finder)
+    assert all(track.face_px < FacesConfig().least_face_px for track in found.tracks)
+
+
+def test_a_jump_cut_divides_the_track(corpus: Path, finder: FaceFinder) -> None:
+    """At 11.12 s the camera stays and the person jumps."""
+    path = corpus / "videos" / "v041.mp4"
+    found = find_tracks(path, 10.0, 13.0, finder, FacesConfig(), ShotsConfig())
+    assert [(round(start_s, 1), round(end_s, 1)) for start_s, end_s in found.shots] == [(10.0, 11.1), (11.2, 13.0)]
+    assert len(found.tracks) == 2
+    assert found.tracks[0].times_s[-1] < 11.12 <= found.tracks[1].times_s[0]
+
+
+def test_the_same_segment_gives_the_same_numbers(corpus: Path, finder: FaceFinder) -> None:
+    one, other = (analysed(corpus, "v006.mp4", finder, end_s=2.0) for _ in range(2))
+    for before, after in zip(one.tracks, other.tracks, strict=True):
+        np.testing.assert_array_equal(before.landmarks_KN3, after.landmarks_KN3)
+        np.testing.assert_array_equal(before.times_s, after.times_s)

@@ -8,7 +8,7 @@ import pytest
 
 from liax.errors import VideoError
 from liax.video.cut import cut_clip
-from liax.video.decode import frames
+from liax.video.decode import decoded, frames, thumbnail
 from liax.video.encode import VideoWriter
 from liax.video.ffmpeg import ffmpeg_path, run
 from liax.video.probe import frame_table, probe
@@ -42,6 +42,22 @@ def test_sampling_by_rate_and_span(tmp_path: Path) -> None:
     span = list(frames(path, start=0.5, end=1.0))
     assert [round((float(p.mean()) - 8) / 4) for _, p in span] == list(range(15, 30))
     assert next(frames(path, longest_side_px=32))[1].shape == (24, 32, 3)
+
+
+def test_frames_that_no_other_needs_can_be_left_out(tmp_path: Path) -> None:
+    levels, path = write_levels(tmp_path / "levels.mp4", 60, 30), tmp_path / "b_frames.mp4"
+    encode = ["-c:v", "libx264", "-bf", "2", "-x264-params", "b-adapt=0:b-pyramid=none:scenecut=0", str(path)]
+    run([ffmpeg_path(), "-v", "error", "-i", str(levels), *encode], path, 60)
+    whole = {time_s: thumbnail(frame, 32) for time_s, frame, _ in decoded(path)}
+    sparse = {time_s: thumbnail(frame, 32) for time_s, frame, _ in decoded(path, skip_unreferenced=True)}
+    assert (len(whole), len(sparse)) == (60, 21)
+    assert list(sparse) == sorted(sparse)
+    for time_s, picture in sparse.items():
+        assert picture.shape == (24, 32, 3)
+        np.testing.assert_array_equal(picture, whole[time_s])
+    assert min(time_s for time_s, _, _ in decoded(path, start=1.0, skip_unreferenced=True)) == pytest.approx(
+        1.0, abs=0.1
+    )
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
