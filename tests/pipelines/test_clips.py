@@ -49,7 +49,8 @@ def track(*times_s: float, side_px: float = 100.0, roll_deg: float = 0.0) -> Tra
 def made(
     video: Path, folder: Path, analysis: Analysis | list[Track], settings: dict[str, Any] | None = None, **clip: object
 ) -> tuple[Run, SegmentRecord]:
-    given = {"input": "-", "output": str(folder), "clip": {"size_px": 64, **clip}, **(settings or {})}
+    faces = {"least_face_px": 60}
+    given = {"input": "-", "output": str(folder), "faces": faces, "clip": {"size_px": 64, **clip}, **(settings or {})}
     config = PreprocessConfig.model_validate(given)
     opened = Run(str(folder), "0" * 12)
     if isinstance(analysis, list):
