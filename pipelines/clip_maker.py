@@ -63,7 +63,7 @@ class ClipMaker:
         for number, track in enumerate(analysis.tracks):
             shot_ends_s = [end_s for start_s, end_s in analysis.shots if start_s <= track.times_s[0] < end_s]
             self.add_track(number, track, min(shot_ends_s, default=math.inf))
-        if not analysis.tracks and not analysis.dropped:
+        if not analysis.tracks:
             self._reject_segment("no_face", "no face was found in any sampled frame")
 
     def add_track(self, number: int, track: Track, latest_s: float = math.inf) -> None:

@@ -72,6 +72,7 @@ def make_plan(
         for key, kept in near_duplicates(clips, signatures, identities, motion_of).items():
             detail = f"shows what {kept} does"
             rejections[key] = Rejection(stage="near_duplicates", reason="near_duplicate", detail=detail)
+    clips = [clip for clip in clips if clip.key not in rejections]
     splits = split_people((identities[clip.key] for clip in clips), config.split)
     return Plan(
         shards=_shards(clips, identities, splits, sizes, config.shards.target_bytes),

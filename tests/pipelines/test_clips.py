@@ -95,7 +95,8 @@ def test_dropped_spans_have_rows_and_at_most_one_picture_a_reason(video: Path, t
     dropped = [Span(0.0, 0.5, "black"), Span(1.0, 1.5, "black"), Span(2.0, 2.9, "frozen")]
     _, record = made(video, tmp_path, Analysis([], dropped, []))
     rows = [(row.stage, row.reason, row.start_s, row.preview is not None) for row in record.outcomes]
-    assert rows == [("shots", "black", 0.0, True), ("shots", "black", 1.0, False), ("shots", "frozen", 2.0, True)]
+    spans = [("shots", "black", 0.0, True), ("shots", "black", 1.0, False), ("shots", "frozen", 2.0, True)]
+    assert rows == [*spans, ("faces", "no_face", None, True)]
 
 
 def test_a_clip_ends_with_its_shot(video: Path, tmp_path: Path) -> None:

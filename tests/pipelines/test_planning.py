@@ -1,9 +1,11 @@
 """The frozen decisions about every clip: quality, people, split, shards."""
 
+import base64
 import hashlib
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,6 +124,32 @@ def test_a_clip_that_is_not_good_enough_is_a_row_with_the_reason() -> None:
 
     kept = make_plan(records, config_of(quality={"least_sharpness": 0.5, "score_only": True}), no_motion)
     assert not kept.rejections
+
+
+def test_a_near_duplicate_is_in_no_shard() -> None:
+    """The same recording in two files: equal embeddings, hashes and motion."""
+    records = [record(1, [10]), record(2, [10], {"face_px": 100.0})]
+    generator = np.random.default_rng(0)
+    embedding = base64.b64encode((generator.normal(size=128) / 128**0.5).astype("<f2").tobytes()).decode()
+    signature = ClipSignature(embedder="dlib", embedding=embedding, hashes=["0123456789abcdef"])
+    records = [each.model_copy(update={"signatures": dict.fromkeys(each.signatures, signature)}) for each in records]
+    turning = np.cumsum(generator.normal(size=(25, 3)), axis=0).astype(np.float32)
+    motion = FaceArrays(
+        landmarks_TN3=np.zeros((25, 478, 3), np.float32),
+        boxes_T4=np.zeros((25, 4), np.float32),
+        head_pose_T3=turning,
+        blendshapes_TS=np.zeros((25, 52), np.float32),
+        measured_T=np.ones(25, np.bool_),
+    )
+    larger, smaller = (each.clips[0].key for each in records)
+    plan = make_plan(records, config_of(people={"embedder": "dlib"}), lambda key: motion)
+    assert set(plan.rejections) == {smaller}
+    assert larger in plan.rejections[smaller].detail
+    assert set(plan.identities) == set(planned_clips(plan, records)) == {larger}
+
+    both = make_plan(records, config_of(people={"remove_near_duplicates": False}), lambda key: motion)
+    assert set(both.identities) == {larger, smaller}
+    assert not both.rejections
 
 
 def test_a_person_on_two_sides_is_noticed() -> None:

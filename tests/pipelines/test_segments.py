@@ -1,5 +1,7 @@
 """How long sources are divided."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def test_segments_cover_the_source_without_gap_or_overlap(duration_s: float, lon
     assert [segment.number for segment in segments] == list(range(len(segments)))
     assert segments[0].start_s == 0
     assert segments[-1].end_s is None, "the last one takes what the header did not announce"
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         assert before.end_s == after.start_s
     assert all(segment.length_s <= longest_s + 0.002 for segment in segments)
     assert abs(sum(segment.length_s for segment in segments) - duration_s) < 1e-6 * max(1, duration_s)
