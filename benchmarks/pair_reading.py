@@ -73,7 +73,9 @@ def main() -> None:
     torch.set_num_threads(1)
     for name, value in environment().items():
         print(f"- {name}: {value}")
-    print(f"- clips: {options.size} px, {FPS} fps, H.264 with crf {DEFAULTS.crf} and preset {DEFAULTS.preset}\n")
+    print(
+        f"- clips: {options.size} px, {FPS} fps, H.264 with crf {DEFAULTS.crf} preset {DEFAULTS.preset}, fast decoding {DEFAULTS.fast_decoding}\n"
+    )
     with tempfile.TemporaryDirectory(prefix="liax-pairs-") as scratch:
         folder = Path(scratch)
         videos = options.videos or make_videos(folder, "512px", 4, options.seconds)
@@ -135,6 +137,7 @@ def _cut(
         crf=crf,
         keyframe_interval=storage.keyframe_interval,
         preset=DEFAULTS.preset,
+        fast_decoding=DEFAULTS.fast_decoding,
         codec=storage.codec,
         jpeg_quality=storage.jpeg_quality,
     )

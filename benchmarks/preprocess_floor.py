@@ -82,7 +82,9 @@ def _encode(path: Path, info: VideoInfo, made: SampleInfo, config: PreprocessCon
     filters = f"fps={clip.fps},crop={width}:{height}:{left}:{top},scale={made.size_px}:{made.size_px}:flags={SCALER}"
     options = [
         word
-        for name, value in h264_options(clip.crf, clip.keyframe_interval, clip.preset).items()
+        for name, value in h264_options(
+            clip.crf, clip.keyframe_interval, clip.preset, fast_decoding=clip.fast_decoding
+        ).items()
         for word in (f"-{name}", str(value))
     ]
     sound = ["-map", "0:a:0", "-c:a", "aac", "-b:a", "128k"] if info.has_audio else []

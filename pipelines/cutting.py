@@ -98,6 +98,7 @@ def make_clip(
         crf=clip.crf,
         keyframe_interval=clip.keyframe_interval,
         preset=clip.preset,
+        fast_decoding=clip.fast_decoding,
         turn_deg=square.turn_deg,
         codec=clip.codec,
         jpeg_quality=clip.jpeg_quality,
@@ -136,6 +137,7 @@ def _align_frames(
         crf=clip.crf,
         keyframe_interval=clip.keyframe_interval,
         preset=clip.preset,
+        fast_decoding=clip.fast_decoding,
         jpeg_quality=clip.jpeg_quality if clip.codec == "mjpeg" else None,
     ) as writer:
         for frame, picture_HWC in enumerate(_pictures(source.path, shown_T)):

@@ -26,6 +26,10 @@ Measured on the corpus: faces have 0.002 to 0.024, things taken for faces 0.07 t
 CROP_PX = 512
 """Crops of twice this and more are shrunk, by whole factors, which is fast; MediaPipe's own input is 256 px."""
 
+CHECK_S = 3.0
+"""How often two searches are compared while a face is followed, beside when it is new: what hides a face for less than
+this may go unnoticed. Our choice, because every comparison costs a search."""
+
 KNOWN_OVERLAP = 0.2
 """A detected box that overlaps a known face's this much is that face (the detector's boxes reach less far up)."""
 
@@ -64,7 +68,7 @@ class FaceSearcher:
         """
         faces = [self._follow(picture_HWC, _scaled_box(sighting.face.box_px, 1 / scale)) for sighting in known]
         followed = [face for face in faces if face is not None]
-        check = time_s - self._checked_s >= self._config.look_round_s
+        check = time_s - self._checked_s >= CHECK_S
         if check:
             self._checked_s = time_s
         found = [(face, self._agreement(picture_HWC, face) if check else math.nan) for face in followed]

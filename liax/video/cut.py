@@ -52,6 +52,7 @@ def cut_clip(
     crf: int,
     keyframe_interval: int,
     preset: str = "veryfast",
+    fast_decoding: bool = False,
     turn_deg: float = 0.0,
     codec: Codec = "h264",
     jpeg_quality: int = 2,
@@ -70,7 +71,7 @@ def cut_clip(
         fps: constant frame rate of the clip; source frames are repeated or left out, never blended.
         square_px: (left, top, side) in pixels of the upright source picture; may leave it, the edge is then repeated.
         size_px: width and height of the clip.
-        crf, keyframe_interval, preset: see `h264_options`.
+        crf, keyframe_interval, preset, fast_decoding: see `h264_options`.
         turn_deg: the square is turned by this about its centre, clockwise in the picture.
         codec: `mjpeg` makes every frame a key frame.
         jpeg_quality: see `jpeg_options`.
@@ -95,7 +96,7 @@ def cut_clip(
         out_color_matrix=MATRIX_NAMES[matrix],
         out_range="pc" if codec == "mjpeg" else "tv",
     ).filter("setsar", 1)
-    h264 = h264_options(crf, keyframe_interval, preset, MATRIX_TAGS[matrix])
+    h264 = h264_options(crf, keyframe_interval, preset, MATRIX_TAGS[matrix], fast_decoding)
     streams, options = [video], jpeg_options(jpeg_quality) if codec == "mjpeg" else h264
     if info.has_audio:
         streams.append(sound)

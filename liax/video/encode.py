@@ -45,7 +45,7 @@ class VideoWriter:
         fps: constant frame rate.
         audio_from: a file whose first sound track is kept, encoded as AAC, in step with pictures that are written by
             that file's clock; it never outlasts the pictures. A file without sound gives a silent video.
-        crf, keyframe_interval, preset: see `liax.video.ffmpeg.h264_options`.
+        crf, keyframe_interval, preset, fast_decoding: see `liax.video.ffmpeg.h264_options`.
         jpeg_quality: None writes H.264; else every picture becomes a JPEG, see `liax.video.ffmpeg.jpeg_options`.
 
     Raises:
@@ -64,6 +64,7 @@ class VideoWriter:
         crf: int = 18,
         keyframe_interval: int = 48,
         preset: str = "veryfast",
+        fast_decoding: bool = False,
         jpeg_quality: int | None = None,
     ) -> None:
         if width_px < 2 or height_px < 2 or width_px % 2 or height_px % 2:
@@ -82,7 +83,7 @@ class VideoWriter:
             r=str(Fraction(fps).limit_denominator(100_000)),
         )
         colours = {"out_color_matrix": "bt709", "out_range": "tv", "flags": "bicubic+accurate_rnd"}
-        encoder = h264_options(crf, keyframe_interval, preset)
+        encoder = h264_options(crf, keyframe_interval, preset, fast_decoding=fast_decoding)
         if jpeg_quality is not None:
             colours |= {"out_color_matrix": "bt601", "out_range": "pc"}
             encoder = jpeg_options(jpeg_quality)

@@ -86,7 +86,7 @@ def file_url(path: str | Path) -> str:
 
 
 def h264_options(
-    crf: int, keyframe_interval: int, preset: str = "veryfast", matrix: str = "bt709"
+    crf: int, keyframe_interval: int, preset: str = "veryfast", matrix: str = "bt709", fast_decoding: bool = False
 ) -> dict[str, str | int]:
     """H.264 that can be read at random: closed groups of exactly `keyframe_interval` frames.
 
@@ -99,10 +99,13 @@ def h264_options(
         keyframe_interval: frames from one key frame to the next.
         preset: how long x264 searches for a smaller file.
         matrix: the YUV matrix of the pictures, by ffmpeg's name; it is only stated, not applied.
+        fast_decoding: leave out what costs a reader most (CABAC, deblocking): about a third of the decoding time,
+            for files about a tenth larger.
     """
     return {
         "c:v": "libx264",
         "preset": preset,
+        **({"tune": "fastdecode"} if fast_decoding else {}),
         "crf": crf,
         "pix_fmt": "yuv420p",
         "g": keyframe_interval,
