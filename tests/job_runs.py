@@ -110,6 +110,10 @@ class Job:
         """Whether the driver lives."""
         return self._process.poll() is None
 
+    def succeeded(self) -> bool:
+        """Whether the driver has ended well."""
+        return self._process.poll() == 0
+
     def seconds(self) -> float:
         """Since the start."""
         return time.monotonic() - self._started
@@ -122,6 +126,10 @@ class Job:
             self.kill()
             code = "no end"
         assert code == 0, f"{code}: {self.log.read_text(errors='replace')[-3000:]}"
+
+    def wait(self, limit_s: float = 300) -> None:
+        """Wait for the end, a good one or not."""
+        self._process.wait(limit_s)
 
     def kill(self) -> None:
         """As a machine that loses power would end the driver."""

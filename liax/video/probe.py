@@ -67,7 +67,7 @@ def open_video(path: str | Path, most_pixels: int = MOST_PIXELS) -> Iterator[tup
 
     Raises:
         VideoError: `unreadable`, also for a decoding error inside the block and for a size that no decoder takes;
-            `no_video_stream`; or `picture_too_large`.
+            `no_video_stream`; `unknown_codec`; or `picture_too_large`.
     """
     import av
 
@@ -79,6 +79,8 @@ def open_video(path: str | Path, most_pixels: int = MOST_PIXELS) -> Iterator[tup
             if not streams:
                 raise VideoError(path, "no_video_stream")
             stream = streams[0]
+            if stream.codec_context is None:  # no decoder for what the header names
+                raise VideoError(path, "unknown_codec")
             width_px, height_px = stream.codec_context.width, stream.codec_context.height
             if width_px * height_px > most_pixels:
                 detail = f"{width_px}x{height_px} px; the limit is {most_pixels} pixels"
