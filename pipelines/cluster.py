@@ -28,13 +28,19 @@ def check_memory(workers_bytes: Sequence[int]) -> None:
         workers_bytes: what one worker of each stage that runs at the same time reserves.
 
     Raises:
-        UserError: no node, or not the whole cluster, has that much.
+        UserError: the nodes cannot hold one of each.
     """
     import ray
 
-    nodes = [node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]]
-    if max(nodes) < max(workers_bytes) or sum(nodes) < sum(workers_bytes):
-        has = " + ".join(f"{memory / GIB:.1f}" for memory in nodes)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    memories = [node.get("memory", 0.0) for node in nodes if node.get("CPU", 0.0) > 0]
+    left = list(memories)
+    for worker_bytes in sorted(workers_bytes, reverse=True):
+        left.sort()
+        if left and left[-1] >= worker_bytes:
+            left[-1] -= worker_bytes
+            continue
+        has = " + ".join(f"{memory / GIB:.1f}" for memory in memories)
         needs = " + ".join(f"{memory / GIB:.1f}" for memory in workers_bytes)
         raise UserError(
             f"Ray has {has} GiB of memory for workers, and one worker of each stage reserves {needs} GiB: free some, "

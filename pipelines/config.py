@@ -95,7 +95,7 @@ class PreprocessConfig(Config):
     work: WorkConfig = WorkConfig()
     workers: int | None = Field(default=None, ge=1)
     """How many videos are searched for faces at once, and the cores of a Ray that the job starts for itself; null
-    takes all cores there are."""
+    takes all cores there are when the job starts; give a number where a cluster grows with the work."""
 
     @property
     def inputs(self) -> list[str]:

@@ -31,9 +31,12 @@ class WorkConfig(Config):
     """Time that any other piece of work may take; starting a process and loading its models count."""
     time_limit_factor: float = Field(default=12.0, gt=0)
     """Time beyond that, per second of video and face."""
+    probe_memory_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
+    """What Ray reserves for a worker that probes, with its child process."""
+    pack_memory_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
+    """What Ray reserves for a worker that packs: one clip at a time is in memory."""
     faces_memory_bytes: int = Field(default=1536 * 1024 * 1024, gt=0)
-    """What Ray reserves for a worker that finds faces, with its child processes: their peak, measured by
-    `python -m benchmarks.preprocess_memory`."""
+    """What Ray reserves for a worker that finds faces; `python -m benchmarks.preprocess_memory` measures it."""
     clips_memory_bytes: int = Field(default=1536 * 1024 * 1024, gt=0)
     """The same for a worker that makes clips."""
 

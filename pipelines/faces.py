@@ -8,6 +8,7 @@ from liax.errors import VideoError
 from liax.face import FaceFinder
 from liax.video.decode import Ticks, decoded, limited, thumbnail, to_rgb
 from liax.video.probe import probe
+from liax.video.remux import open_source
 from pipelines.analysis import Analysis, analysis_to_bytes
 from pipelines.config import PreprocessConfig
 from pipelines.contained import Contained, GivenUp
@@ -67,7 +68,8 @@ class SegmentSearch:
 
     def __call__(self, segment: Segment) -> bytes:
         config = self._config
-        with source_file(segment.source.uri) as path:
+        limit_s = config.work.time_limit_s(segment.source.duration_s)
+        with source_file(segment.source.uri) as given, open_source(given, limit_s) as path:
             found = find_tracks(path, segment.start_s, segment.end_s, self._finder, config.faces, config.shots)
         return analysis_to_bytes(found)
 

@@ -82,7 +82,7 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
     plan = load_plan(run) or freeze_plan(run, make_plan(records, config, run.motion))
     clips = planned_clips(plan, records)
     outcomes += planned_outcomes(plan, (outcome for record in records for outcome in record.outcomes))
-    pack_s = _pack(run, plan, clips)
+    pack_s = _pack(run, config, plan, clips)
 
     write_tables(run, load_commits(run.url) if clips else [], clips, outcomes)
     seconds = {"pack": pack_s, "wall": time.monotonic() - started}
@@ -108,6 +108,7 @@ def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str], workers: int
             fn_constructor_args=[run, config.limits, config.work],
             compute=_actors(workers, len(items)),
             num_cpus=PROBE_CPUS,
+            memory=config.work.probe_memory_bytes,
         )
         with Progress(sum(len(batch) for _, batch in waiting), "probe", "video") as progress:
             for row in _iterate(rows, "probing"):
@@ -145,7 +146,7 @@ def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment],
             progress.advance(clips=made)
 
 
-def _pack(run: Run, plan: Plan, clips: dict[str, SampleInfo]) -> float:
+def _pack(run: Run, config: PreprocessConfig, plan: Plan, clips: dict[str, SampleInfo]) -> float:
     """Pack the shards that are not committed yet. Returns the working time in seconds."""
     waiting = [shard for shard in plan.shards if not storage.exists(commit_url(run.url, shard.number))]
     if not waiting:
@@ -154,7 +155,9 @@ def _pack(run: Run, plan: Plan, clips: dict[str, SampleInfo]) -> float:
         {"number": shard.number, "clips": json.dumps([clips[key].model_dump(mode="json") for key in shard.keys])}
         for shard in waiting
     ]
-    rows = _dataset(items).map(partial(pack_row, run=run), num_cpus=PACK_CPUS)  # 1 shard → 1 commit record
+    rows = _dataset(items).map(  # 1 shard → 1 commit record
+        partial(pack_row, run=run), num_cpus=PACK_CPUS, memory=config.work.pack_memory_bytes
+    )
     spent_s = 0.0
     with Progress(len(items), "pack", "shard") as progress:
         for row in _iterate(rows, "packing"):

@@ -81,8 +81,8 @@ def identify(
 ) -> dict[str, str]:
     """The identity of every clip, by key.
 
-    An identity is named by its first clip (source, segment, track, start), without the run's settings: people stay on
-    their side of the split when a setting changes.
+    An identity is named by its first clip (source, segment, track, start) and not by the run's settings: people stay on
+    their side of the split when a setting changes that leaves faces and clips where they are.
 
     Raises:
         UserError: the clips were embedded by different networks.
@@ -183,11 +183,13 @@ def nearest_pairs(means_GD: NDArray[np.float32], threshold: float) -> tuple[NDAr
         columns, distances = rows, np.zeros(0)
         for left in range(0, len(means_GD), COLUMNS):
             products = means_GD[top : top + ROWS] @ means_GD[left : left + COLUMNS].T
-            squared = squares_G[top : top + ROWS, None] + squares_G[None, left : left + COLUMNS] - 2.0 * products
-            near_rows, near_columns = np.nonzero(squared <= most)
-            other = near_rows + top != near_columns + left
-            near_rows, near_columns = near_rows[other], near_columns[other]
-            distances = np.concatenate([distances, squared[near_rows, near_columns]])
+            above, beside = squares_G[top : top + ROWS], squares_G[left : left + COLUMNS]
+            # One cheap comparison leaves the few pairs that the exact one can be asked of.
+            near_rows, near_columns = np.nonzero(products >= np.float32((above.min() + beside.min() - most) / 2 - 1))
+            squared = above[near_rows] + beside[near_columns] - 2.0 * products[near_rows, near_columns]
+            near = (squared <= most) & (near_rows + top != near_columns + left)
+            near_rows, near_columns = near_rows[near], near_columns[near]
+            distances = np.concatenate([distances, squared[near]])
             rows, columns = np.concatenate([rows, near_rows + top]), np.concatenate([columns, near_columns + left])
             order = np.lexsort((columns, distances, rows))
             rows, columns, distances = rows[order], columns[order], distances[order]

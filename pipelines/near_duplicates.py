@@ -61,12 +61,13 @@ def near_duplicates(
     rejected: dict[str, str] = {}
     for identity in sorted(people):
         kept: list[SampleInfo] = []
+        hashes = {clip.key: signatures[clip.key].hash_values for clip in people[identity]}
         for clip in people[identity]:
             others = [other for other in kept if other.source_sha256 != clip.source_sha256]
             same = next(
                 (
                     other.key
-                    for other in _alike(clip, others, signatures)
+                    for other in _alike(clip, others, hashes)
                     if motion_agreement(features(clip.key), features(other.key), clip.fps) >= LEAST_AGREEMENT
                 ),
                 None,
@@ -83,10 +84,12 @@ def _size_step(clip: SampleInfo) -> int:
     return round(math.log(max(clip.scores["face_px"], 1.0), 1.25))
 
 
-def _alike(clip: SampleInfo, others: Sequence[SampleInfo], signatures: Mapping[str, ClipSignature]) -> list[SampleInfo]:
+def _alike(
+    clip: SampleInfo, others: Sequence[SampleInfo], hashes: Mapping[str, NDArray[np.uint64]]
+) -> list[SampleInfo]:
     """Those of the other clips in which a key frame looks like one of this clip's, the most similar first."""
-    hashes_E = signatures[clip.key].hash_values
-    theirs = [signatures[other.key].hash_values for other in others]
+    hashes_E = hashes[clip.key]
+    theirs = [hashes[other.key] for other in others]
     if not theirs or not len(hashes_E):
         return []
     bits_O = np.full(sum(map(len, theirs)), 64, dtype=np.int64)

@@ -49,7 +49,7 @@ class Plan(Config):
 def make_plan(
     records: Sequence[SegmentRecord], config: PreprocessConfig, motion_of: Callable[[str], FaceArrays]
 ) -> Plan:
-    """Decide about every clip: quality, then people, then near duplicates, then split and shards.
+    """Decide about every clip: people, then quality, then near duplicates, then split and shards.
 
     Args:
         records: of all segments.
@@ -60,6 +60,8 @@ def make_plan(
     signatures = {key: signature for record in records for key, signature in record.signatures.items()}
     sizes = {key: size for record in records for key, size in record.clip_bytes.items()}
 
+    # Of all clips, so that a person's name does not hang on a threshold.
+    identities = identify(clips, signatures, config.people)
     rejections = {}
     for clip in clips:
         failed = verdict(clip.scores, config.quality)
@@ -67,7 +69,6 @@ def make_plan(
             rejections[clip.key] = Rejection(stage="quality", reason=failed[0], detail=failed[1])
     clips = [clip for clip in clips if clip.key not in rejections]
 
-    identities = identify(clips, signatures, config.people)
     if config.people.remove_near_duplicates:
         for key, kept in near_duplicates(clips, signatures, identities, motion_of).items():
             detail = f"shows what {kept} does"

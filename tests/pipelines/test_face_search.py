@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liax.face import LEAST_DETECTED, FaceFinder
-from pipelines.face_search import FaceSearcher, find_in_crop, tiles
+from pipelines.face_search import CHECK_S, FaceSearcher, find_in_crop, tiles
 from pipelines.tracking import FacesConfig
 
 
@@ -80,5 +80,5 @@ def test_a_hidden_face_is_less_certain(finder: FaceFinder) -> None:
     (clear,) = search.sample(0.0, picture, [], scale=1.0, look_round=True)
     hidden = picture.copy()
     hidden[125:200, 170:290] = (90, 120, 90)  # mouth and nose
-    seen = search.sample(2.0, hidden, [clear], scale=1.0, look_round=False)
+    seen = search.sample(CHECK_S, hidden, [clear], scale=1.0, look_round=False)
     assert not seen or seen[0].agreement > 2 * clear.agreement
