@@ -86,7 +86,7 @@ def _log(address: str, job: PreprocessJob, config: PreprocessConfig, opened: "Ru
         lambda: log_finished(
             address,
             job.tracking.experiment,
-            job_id=hashlib.sha256(f"{opened.url}\n{opened.content_id}".encode()).hexdigest()[:16],
+            job_id=hashlib.sha256(f"{opened.url}\n{opened.content_id}\n{opened.input_id}".encode()).hexdigest()[:16],
             name=PurePosixPath(opened.url).name,
             settings=config.content,
             numbers=summary.numbers(),

@@ -29,6 +29,8 @@ from pipelines.outcomes import Segment, SegmentRecord, Source
 CLIP_EXTENSIONS = ("mp4", "npz")
 """What waits in `work/clips`; the third member of a sample, its json, is written when it is packed."""
 
+RECORDS_AT_ONCE = 1000
+
 LIBRARIES = ("av", "dlib-bin", "mediapipe", "opencv-contrib-python-headless", "scenedetect-headless")
 """What, beside ffmpeg, decides what is found in a video: another version may find a face a pixel further left."""
 
@@ -42,6 +44,8 @@ class Run:
 
     url: str
     content_id: str
+    input_id: str = ""
+    """Names the list of videos."""
 
     def file(self, *parts: str) -> str:
         """A file of the run."""
@@ -77,11 +81,11 @@ def open_run(config: PreprocessConfig, uris: Sequence[str]) -> Run:
     """
     output = _absolute(config.output)
     _check_apart(output, config.inputs)
-    run = Run(output, config.content_id)
+    run = Run(output, config.content_id, hashlib.sha256("\n".join(uris).encode()).hexdigest()[:12])
     claim = run.file("run.json")
     mine: dict[str, Any] = {
         "pipeline_version": PIPELINE_VERSION,
-        "input": hashlib.sha256("\n".join(uris).encode()).hexdigest()[:12],
+        "input": run.input_id,
         "configuration": config.content_id,
         "ffmpeg": ffmpeg_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -168,9 +172,13 @@ def finished_segments(run: Run) -> set[str]:
 def load_records(run: Run, segments: Sequence[Segment]) -> list[SegmentRecord]:
     """The completion records of segments, in their order."""
     urls = [run.record(segment) for segment in segments]
-    return [
-        build(SegmentRecord, json.loads(data), url) for url, data in zip(urls, storage.read_many(urls), strict=True)
-    ]
+    records = []
+    for first in range(0, len(urls), RECORDS_AT_ONCE):  # their text is larger than what it says
+        some = urls[first : first + RECORDS_AT_ONCE]
+        records += [
+            build(SegmentRecord, json.loads(data), url) for url, data in zip(some, storage.read_many(some), strict=True)
+        ]
+    return records
 
 
 def _recorded(run: Run, folder: str, extension: str) -> list[str]:
