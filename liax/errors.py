@@ -25,6 +25,10 @@ class StorageError(LiaxError):
     """The storage could not be reached, or failed: the same again may work."""
 
 
+class ProcessDied(LiaxError):  # noqa: N818 - an ending, which may be nobody's fault
+    """A process was killed, by the system for want of memory or by its own crash: the same again may work."""
+
+
 class VideoError(LiaxError):
     """A video that cannot be used.
 

@@ -75,11 +75,14 @@ class MakeClips:
         started = time.monotonic()
         segment = Segment.model_validate_json(row["segment"])
         if row["reason"]:
-            record = _nothing(segment, "faces", row["reason"], row["detail"], row["attempts"])
+            record = _nothing(segment, "faces", row["reason"], row["detail"])
+            attempts = row["attempts"]
         else:
             record = self._make(segment, row["analysis"])
+            attempts = max(row["attempts"], self._contained.attempts)
         seconds = {"faces": row["faces_s"], "clips": time.monotonic() - started}
-        record = record.model_copy(update={"seconds": seconds})
+        rows = [outcome.model_copy(update={"attempts": attempts}) for outcome in record.outcomes]
+        record = record.model_copy(update={"outcomes": rows, "seconds": seconds})
         # Of two drivers at once the first one's record stands: what is planned is planned from one of them.
         storage.create_bytes(self._run.record(segment), record.model_dump_json(indent=1).encode())
         return {"segment": segment.id, "clips": len(record.clips)}
@@ -90,14 +93,12 @@ class MakeClips:
             made: SegmentRecord = self._contained(
                 segment, analysis, time_limit_s=self._work.time_limit_s(segment.length_s + seen_s)
             )
-        except VideoError as error:
+        except (VideoError, GivenUp) as error:
             return _nothing(segment, "clips", error.reason, error.detail)
-        except GivenUp as error:
-            return _nothing(segment, "clips", error.reason, error.detail, error.attempts)
         return made
 
 
-def _nothing(segment: Segment, stage: str, reason: str, detail: str, attempts: int = 1) -> SegmentRecord:
+def _nothing(segment: Segment, stage: str, reason: str, detail: str) -> SegmentRecord:
     """The record of a segment that could not be worked on."""
-    row = rejected(segment.source, stage, reason, detail, segment.number, attempts)
+    row = rejected(segment.source, stage, reason, detail, segment.number)
     return SegmentRecord(segment=segment, clips=[], clip_bytes={}, signatures={}, outcomes=[row], seconds={})

@@ -2,22 +2,40 @@
 
 ffmpeg's and MediaPipe's libraries can crash or hang on a hostile video. In a child process that costs one attempt at
 one item; in the worker itself it would cost the worker, and the job would meet the same video again and again.
+
+Items and answers go by files, and over the pipe only a byte that says "ready": a process that dies or stops in the
+middle of a large answer cannot keep the parent reading.
 """
 
 import fcntl
+import multiprocessing
+import os
+import pickle
 import shutil
 import signal
 import tempfile
+import traceback
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pydantic import Field
 
 from liax.config import Config
-from liax.process import watch_parent
+from liax.errors import ProcessDied
+from liax.process import ending, watch_parent
 
 FOLDER_PREFIX = "liax-child-"
+
+UNLOCKED_PREFIX = "liax-making-"
+"""Of a folder that is not locked yet, so that nobody takes it for one that was left behind."""
+
+ITEM, ANSWER, LOCK = "item", "answer", "lock"
+"""The files in a child's folder that are not the worker's."""
+
+ENDING_LIMIT_S = 10.0
+"""How long a killed process is waited for. The kernel may keep one that waits for a disk; it is then left behind."""
 
 
 class WorkConfig(Config):
@@ -69,22 +87,24 @@ class Worker(Protocol):
 class Contained:
     """Calls a worker that lives in a child process.
 
-    Whatever the worker raises is raised here. The child's temporary files lie in a folder of its own, which is removed
-    with it, however it ends.
+    Whatever the worker raises is raised here, except ProcessDied, which costs an attempt. The child's temporary files
+    lie in a folder of its own. It goes with this object, or when that could not happen because this process was
+    killed, with the next such object that is made on the machine.
 
     Args:
         make: makes the worker, in the child; importable by name.
-        args: its arguments; they and every item and result must be picklable.
+        args: its arguments; they and every item and answer must be picklable.
         attempts: how often an item is tried whose process dies or hangs.
     """
 
+    attempts = 0
+    """How often the last item was tried, whatever became of it."""
+
     def __init__(self, make: Callable[..., Worker], args: tuple[Any, ...], attempts: int) -> None:
-        self._make, self._args, self._attempts = make, args, attempts
-        self._pool: Any = None
+        self._make, self._args, self._most_attempts = make, args, attempts
+        self._child: tuple[multiprocessing.process.BaseProcess, Connection] | None = None
         _sweep_folders()
-        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        self._lock = (self._folder / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._folder, self._lock = _make_folder()
 
     def __call__(self, *item: Any, time_limit_s: float) -> Any:
         """Do one piece of work.
@@ -96,86 +116,153 @@ class Contained:
         Raises:
             GivenUp: every attempt died or hung.
         """
-        from pebble import ProcessExpired
-
         reason = detail = ""
-        for _ in range(self._attempts):
-            task = self._running_pool().schedule(_call, args=[self._make, self._args, item], timeout=time_limit_s)
+        self.attempts = 0
+        while self.attempts < self._most_attempts:
+            self.attempts += 1
             try:
-                return task.result()
-            except TimeoutError:
+                return self._attempt(item, time_limit_s)
+            except _TookTooLong:
                 reason, detail = "timed_out", f"no result after {time_limit_s:.0f} s"
-            except ProcessExpired as error:
-                reason, detail = "crashed", _end_of(error.exitcode)
-            self._clear()
-        raise GivenUp(reason, detail, self._attempts)
+            except ProcessDied as error:
+                reason, detail = "crashed", str(error)
+        raise GivenUp(reason, detail, self.attempts)
 
     def close(self) -> None:
         """End the child and remove its files."""
-        if self._pool is not None:
-            self._pool.stop()
-            self._pool.join()
-            self._pool = None
+        self._end_child()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._lock.close()
 
-    def _running_pool(self) -> Any:
-        if self._pool is None:
-            import multiprocessing
+    def __del__(self) -> None:
+        # Ray drops a stage's objects when its actor ends well; a Ray worker runs no exit handlers.
+        if hasattr(self, "_lock"):
+            self.close()
 
-            from pebble import ProcessPool
+    def _attempt(self, item: tuple[Any, ...], time_limit_s: float) -> Any:
+        """Have the child do it. A child that does not answer in time and in full is not used again.
 
-            # Not a fork: Ray's worker has threads, and MediaPipe must not be inherited.
-            self._pool = ProcessPool(
-                max_workers=1,
-                initializer=_start,
-                initargs=[str(self._folder)],
-                context=multiprocessing.get_context("spawn"),
-            )
-        return self._pool
+        Raises:
+            ProcessDied: the child died, or the worker says that a process of its own did.
+            _TookTooLong: it did not answer.
+        """
+        if self._child is not None and not self._child[0].is_alive():  # killed while idle: not this item's doing
+            self._end_child()
+        error, answer = None, None
+        answered = False
+        try:
+            _write(self._folder / ITEM, (self._make, self._args, item))
+            self._ask(time_limit_s)
+            error, answer = _read(self._folder / ANSWER)
+            answered = not isinstance(error, ProcessDied)
+        finally:
+            if not answered:
+                self._end_child()
+        if error is not None:
+            raise error
+        return answer
 
-    def _clear(self) -> None:
-        """Remove what a dead child left behind."""
-        for left in self._folder.iterdir():
+    def _ask(self, time_limit_s: float) -> None:
+        """Tell the child that an item lies ready, and wait for its answer to lie ready."""
+        if self._child is None:
+            self._child = _start_child(self._folder)
+        process, connection = self._child
+        try:
+            connection.send_bytes(b"?")
+            if not connection.poll(time_limit_s):  # true as well when the child is gone, whose end closes with it
+                raise _TookTooLong
+            connection.recv_bytes()
+        except (EOFError, ConnectionError):
+            process.join(ENDING_LIMIT_S)
+            raise ProcessDied(f"its process {ending(process.exitcode)}") from None
+
+    def _end_child(self) -> None:
+        """End the child, if there is one, and remove what it left behind."""
+        if self._child is not None:
+            process, connection = self._child
+            self._child = None
+            process.kill()
+            process.join(ENDING_LIMIT_S)
+            connection.close()
+        for left in self._folder.glob("*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-            elif left.name != "lock":
+            elif left.name != LOCK:
                 left.unlink(missing_ok=True)
 
 
-def _end_of(exitcode: int | None) -> str:
-    """How a process ended, in words."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        return f"its process was ended by {name}{' (out of memory, perhaps)' if name == 'SIGKILL' else ''}"
-    return f"its process ended with exit code {exitcode}"
+class _TookTooLong(Exception):  # noqa: N818 - caught here
+    """No answer within the time limit."""
+
+
+def _start_child(folder: Path) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+    # Not a fork: Ray's worker has threads, and MediaPipe must not be inherited.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    # Few arguments: a child that dies before it has read them must not keep us writing.
+    process = context.Process(target=_serve, args=(theirs, str(folder), os.getpid()), daemon=True)
+    process.start()
+    theirs.close()  # so that the child's is the only one, and its death is seen
+    return process, ours
+
+
+def _make_folder() -> tuple[Path, IO[str]]:
+    """A locked folder: its name, and the lock, which is held as long as it is open."""
+    made = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX))
+    lock = (made / LOCK).open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return made.rename(made.with_name(made.name.replace(UNLOCKED_PREFIX, FOLDER_PREFIX))), lock
 
 
 def _sweep_folders() -> None:
     """Remove the folders of workers that were killed: nobody holds their locks any more."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         try:
-            with (folder / "lock").open("r+") as lock:
+            with (folder / LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # in use, just being made, another user's, or already gone
+        except OSError:  # in use, another user's, or already gone
             continue
 
 
-_worker: Worker | None = None
-"""The child's worker."""
+def _write(path: Path, content: Any) -> None:
+    with path.open("wb") as file:
+        pickle.dump(content, file)
 
 
-def _start(folder: str) -> None:
-    """In the child, first of all."""
-    watch_parent()
-    tempfile.tempdir = folder
+def _read(path: Path) -> Any:
+    """What the other of the two processes wrote; the file is removed."""
+    with path.open("rb") as file:
+        path.unlink()
+        return pickle.load(file)  # noqa: S301 - from our own process, in a folder that only we may enter
+
+
+def _serve(connection: Connection, folder: str, parent: int) -> None:
+    """In the child: make the worker, and do one piece of work after the other until the parent hangs up."""
+    watch_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to answer
+    tempfile.tempdir = folder
+    worker: Worker | None = None
+    while True:
+        try:
+            connection.recv_bytes()
+        except (EOFError, ConnectionError):
+            return
+        try:
+            make, args, item = _read(Path(folder, ITEM))
+            worker = worker or make(*args)
+            _write(Path(folder, ANSWER), (None, worker(*item)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+            _write(Path(folder, ANSWER), (_portable(error), None))
+        connection.send_bytes(b"!")
 
 
-def _call(make: Callable[..., Worker], args: tuple[Any, ...], item: tuple[Any, ...]) -> Any:
-    """In the child: one piece of work."""
-    global _worker
-    if _worker is None:
-        _worker = make(*args)
-    return _worker(*item)
+def _portable(error: Exception) -> Exception:
+    """An error as it can be sent, with a note of where it happened."""
+    where = "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - just made here
+    except (pickle.PickleError, TypeError, AttributeError):
+        return RuntimeError(where)
+    error.add_note(where)
+    return error

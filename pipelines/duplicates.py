@@ -17,7 +17,7 @@ def set_aside(sources: Sequence[Source]) -> tuple[list[Source], list[Outcome]]:
     rows = []
     for source in sorted(sources, key=lambda source: source.uri):
         if source.reason:
-            rows.append(rejected(source, "probe", source.reason, source.detail))
+            rows.append(rejected(source, "probe", source.reason, source.detail, attempts=source.attempts))
         elif source.sha256 in first:
             rows.append(rejected(source, "duplicates", "duplicate", f"same bytes as {first[source.sha256].uri}"))
         else:

@@ -75,7 +75,7 @@ class SegmentSearch:
 
 
 class FindFaces:
-    """The stage for Ray Data, an actor: adds `analysis`, or `reason`, `detail` and `attempts` when there is none."""
+    """The stage for Ray Data, an actor: adds `analysis` or else `reason` and `detail`, and `attempts`."""
 
     def __init__(self, config: PreprocessConfig) -> None:
         self._work = config.work
@@ -84,11 +84,9 @@ class FindFaces:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         started = time.monotonic()
         segment = Segment.model_validate_json(row["segment"])
-        found = {"analysis": b"", "reason": "", "detail": "", "attempts": 1}
+        found = {"analysis": b"", "reason": "", "detail": ""}
         try:
             found["analysis"] = self._contained(segment, time_limit_s=self._work.time_limit_s(segment.length_s))
-        except VideoError as error:
+        except (VideoError, GivenUp) as error:
             found |= {"reason": error.reason, "detail": error.detail}
-        except GivenUp as error:
-            found |= {"reason": error.reason, "detail": error.detail, "attempts": error.attempts}
-        return row | found | {"faces_s": time.monotonic() - started}
+        return row | found | {"attempts": self._contained.attempts, "faces_s": time.monotonic() - started}

@@ -142,5 +142,5 @@ class ProbeBatch:
         try:
             found: Source = self._contained(uri, time_limit_s=self._work.probe_time_limit_s)
         except GivenUp as error:
-            found = Source(uri=uri, sha256="", reason=error.reason, detail=error.detail, attempts=error.attempts)
-        return found
+            found = Source(uri=uri, sha256="", reason=error.reason, detail=error.detail)
+        return found.model_copy(update={"attempts": self._contained.attempts})

@@ -15,9 +15,9 @@ from typing import Self
 import ffmpeg
 import numpy as np
 
-from liax.errors import UserError, VideoError
+from liax.errors import ProcessDied, UserError, VideoError
 from liax.storage import make_folder
-from liax.video.ffmpeg import DETERMINISTIC, ffmpeg_path, file_url, h264_options, jpeg_options, last_line
+from liax.video.ffmpeg import DETERMINISTIC, failure, ffmpeg_path, file_url, h264_options, jpeg_options
 from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
 
 SUFFIX = ".mp4"
@@ -52,6 +52,7 @@ class VideoWriter:
         ValueError: odd or empty size, wrong picture.
         UserError: `path` is a folder or does not end in .mp4, or its folder cannot be made.
         VideoError: ffmpeg failed; the text has its last line.
+        ProcessDied: ffmpeg crashed or was killed.
     """
 
     def __init__(
@@ -150,10 +151,10 @@ class VideoWriter:
             raise self._failure()
         self._partial.replace(self.path)
 
-    def _failure(self) -> VideoError:
-        self._process.wait(CLOSING_LIMIT_S)
+    def _failure(self) -> ProcessDied | VideoError:
+        code = self._process.wait(CLOSING_LIMIT_S)
         self._messages.seek(0)
-        return VideoError(self.path, "ffmpeg_failed", last_line(self._messages.read()))
+        return failure(code, self.path, self._messages.read())
 
 
 @contextlib.contextmanager

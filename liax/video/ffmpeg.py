@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from liax.errors import VideoError
-from liax.process import die_with_parent
+from liax.errors import ProcessDied, VideoError
+from liax.process import die_with_parent, ending
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac"
 """The demuxers that may be used, the last four for sound. None of them follows references to other files."""
@@ -148,6 +148,7 @@ def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
 
     Raises:
         VideoError: `ffmpeg_failed` with ffmpeg's last line, or `ffmpeg_timeout`.
+        ProcessDied: ffmpeg crashed or was killed, which need not be the video's fault.
     """
     try:
         done = subprocess.run(
@@ -161,7 +162,14 @@ def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
     except subprocess.TimeoutExpired as error:
         raise VideoError(what, "ffmpeg_timeout", f"no result after {time_limit_s:.0f} s") from error
     if done.returncode != 0:
-        raise VideoError(what, "ffmpeg_failed", last_line(done.stderr))
+        raise failure(done.returncode, what, done.stderr)
+
+
+def failure(code: int, what: str | Path, stderr: bytes) -> ProcessDied | VideoError:
+    """The error of an ffmpeg that ended with this code, by a signal when it is negative."""
+    if code < 0:
+        return ProcessDied(f"ffmpeg {ending(code)} at {what}")
+    return VideoError(what, "ffmpeg_failed", last_line(stderr))
 
 
 def last_line(stderr: bytes) -> str:

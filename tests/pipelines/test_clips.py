@@ -12,7 +12,7 @@ from liax.sample import FaceArrays
 from liax.video.ffmpeg import ffmpeg_path, run
 from liax.video.probe import probe
 from pipelines.analysis import Analysis, Span
-from pipelines.clips import make_clips
+from pipelines.clips import MakeClips, make_clips
 from pipelines.config import PreprocessConfig
 from pipelines.outcomes import KEPT, Segment, SegmentRecord, Source
 from pipelines.run import Run
@@ -140,3 +140,13 @@ def test_aligned_frames_keep_the_sound_and_the_number_of_frames(video: Path, tmp
     assert clip.keyframes == list(range(0, clip.frames, 1 if codec == "mjpeg" else 8))
     faces = FaceArrays.from_bytes(storage.read_bytes(opened.clip(clip.key, "npz")))
     assert len(faces.measured_T) == clip.frames
+
+
+def test_the_rows_of_a_segment_tell_how_often_it_was_tried(tmp_path: Path) -> None:
+    opened = Run(str(tmp_path), "0" * 12)
+    segment = Segment(id="piece", source=Source(uri="a.mp4", sha256="ab" * 32), number=0, start_s=0.0, end_s=None)
+    config = PreprocessConfig.model_validate({"input": "-", "output": str(tmp_path)})
+    unreadable = {"reason": "unreadable", "detail": "at the second attempt", "attempts": 2, "faces_s": 0.0}
+    MakeClips(opened, config)({"segment": segment.model_dump_json(), **unreadable})
+    (row,) = SegmentRecord.model_validate_json(storage.read_bytes(opened.record(segment))).outcomes
+    assert (row.reason, row.attempts) == ("unreadable", 2)

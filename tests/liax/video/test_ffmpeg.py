@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from liax.errors import ProcessDied, VideoError
 from liax.video.ffmpeg import ffmpeg_path, ffmpeg_version, h264_options, run
 
 
@@ -40,3 +41,10 @@ def test_the_encoder_gives_the_same_bytes_without_vector_instructions(tmp_path: 
         run([ffmpeg_path(), "-v", "error", *picture, *given, *bare], path, 60)
         streams.append(path.read_bytes())
     assert streams[0] == streams[1]
+
+
+def test_a_crash_is_not_called_the_videos_fault() -> None:
+    with pytest.raises(ProcessDied, match="was ended by SIGSEGV at a"):
+        run(["/bin/sh", "-c", "kill -SEGV $$"], "a", 60)
+    with pytest.raises(VideoError, match="no such thing"):
+        run(["/bin/sh", "-c", "echo no such thing >&2; exit 1"], "a", 60)
