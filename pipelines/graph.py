@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from liax import storage
-from liax.errors import JobError
+from liax.errors import JobError, UserError
 from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import commit_url, load_commits
@@ -22,7 +22,7 @@ from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
 from pipelines.networks import check_weights
-from pipelines.outcomes import Segment, Source
+from pipelines.outcomes import Segment, SegmentRecord, Source
 from pipelines.packing import pack_row, remove_packed
 from pipelines.planning import Plan, freeze_plan, load_plan, make_plan, planned_clips, planned_outcomes
 from pipelines.probing import BATCH, ProbeBatch
@@ -79,7 +79,7 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
     _make_clips(run, config, segments, workers)
 
     records = load_records(run, segments)
-    plan = load_plan(run) or freeze_plan(run, make_plan(records, config, run.motion))
+    plan = load_plan(run) or _decide(run, config, records)
     clips = planned_clips(plan, records)
     outcomes += planned_outcomes(plan, (outcome for record in records for outcome in record.outcomes))
     pack_s = _pack(run, config, plan, clips)
@@ -144,6 +144,18 @@ def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment],
         for row in _iterate(rows, "making clips"):
             made += row["clips"]
             progress.advance(clips=made)
+
+
+def _decide(run: Run, config: PreprocessConfig, records: Sequence[SegmentRecord]) -> Plan:
+    """Make the plan and freeze it, unless another driver does so meanwhile."""
+    try:
+        return freeze_plan(run, make_plan(records, config, run.motion))
+    except UserError:
+        # The other one may have packed and removed the clips that are being compared here.
+        plan = load_plan(run)
+        if plan is None:
+            raise
+        return plan
 
 
 def _pack(run: Run, config: PreprocessConfig, plan: Plan, clips: dict[str, SampleInfo]) -> float:
