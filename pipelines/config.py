@@ -79,7 +79,8 @@ class PreprocessConfig(Config):
     """A preprocessing run."""
 
     input: str | list[str]
-    """Videos: folders, files, `s3://` prefixes, or lists of them in a .txt (a line each) or .csv (column `file`)."""
+    """Videos: folders, files, `s3://` prefixes, or lists of them: .txt (a line each), .csv or
+    .parquet (column `file`)."""
     output: str
     """Folder or `s3://` prefix for the shard set. A run that was interrupted continues when it is started again."""
     limits: LimitsConfig = LimitsConfig()
