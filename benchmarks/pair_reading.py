@@ -74,7 +74,8 @@ def main() -> None:
     for name, value in environment().items():
         print(f"- {name}: {value}")
     print(
-        f"- clips: {options.size} px, {FPS} fps, H.264 with crf {DEFAULTS.crf} preset {DEFAULTS.preset}, fast decoding {DEFAULTS.fast_decoding}\n"
+        f"- clips: {options.size} px, {FPS} fps, H.264 with crf {DEFAULTS.crf} "
+        f"preset {DEFAULTS.preset}, fast decoding {DEFAULTS.fast_decoding}\n"
     )
     with tempfile.TemporaryDirectory(prefix="liax-pairs-") as scratch:
         folder = Path(scratch)

@@ -1,5 +1,6 @@
 """The videos that the preprocessing is measured on, made from the synthetic face: 1080p and 512 px, H.264."""
 
+import math
 from pathlib import Path
 
 from liax.synthetic.videos import write_video
@@ -23,15 +24,15 @@ def make_videos(folder: Path, group: str, count: int, seconds: float) -> Path:
     A few seconds are rendered and played to and fro, so that the motion never jumps.
 
     Args:
-        folder: where the group gets a folder of its own.
+        folder: where these videos get a folder of their own.
         group: one of `GROUPS`.
         count: how many, each with a motion of its own.
         seconds: length of each.
 
     Returns:
-        The group's folder.
+        That folder.
     """
-    made = folder / f"{group}-{seconds:g}s"
+    made = folder / f"{group}-{count}x{seconds:g}s"
     made.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         out, rendered = made / f"{number}.mp4", folder / "rendered" / f"{number}.mp4"
@@ -65,6 +66,6 @@ def repeat(video: Path, out: Path, seconds: float, length_s: float) -> None:
         video, length_s: what is repeated, and how long it is.
         out, seconds: the file to write, and how long it shall be at least.
     """
-    times = max(0, -(-int(seconds) // int(length_s)) - 1)
+    times = max(0, math.ceil(seconds / length_s) - 1)
     again = ["-stream_loop", str(times), "-i", file_url(video), "-c", "copy", "-f", "mp4", str(out)]
     run([ffmpeg_path(), "-v", "error", "-y", *again], out, TIME_LIMIT_S)

@@ -15,7 +15,7 @@ from liax.video.decode import frame_at
 from liax.video.probe import frame_table, probe
 from pipelines.analysis import Analysis
 from pipelines.config import PIPELINE_VERSION, ClipConfig, PreprocessConfig
-from pipelines.cutting import MadeClip, Material, make_clip
+from pipelines.cutting import MadeClip, Material, TooShort, make_clip
 from pipelines.outcomes import KEPT, Outcome, Segment, rejected
 from pipelines.previews import preview
 from pipelines.run import Run
@@ -23,10 +23,6 @@ from pipelines.scoring import clip_scores
 from pipelines.signatures import ClipSignature, clip_signature
 from pipelines.stills import stills_of
 from pipelines.tracking import Track
-
-PREVIEW_EARLIER_S = 0.02
-"""By how much before a source's moment the clip's frame for it is looked for: half a frame, since the clip's rate and
-the source's are not in step."""
 
 
 class ClipMaker:
@@ -63,7 +59,9 @@ class ClipMaker:
         for number, track in enumerate(analysis.tracks):
             shot_ends_s = [end_s for start_s, end_s in analysis.shots if start_s <= track.times_s[0] < end_s]
             self.add_track(number, track, min(shot_ends_s, default=math.inf))
-        if not analysis.tracks:
+        if not analysis.shots and not analysis.tracks:
+            self._reject_segment("no_frames", "the video ends before this segment")
+        elif not analysis.tracks:
             self._reject_segment("no_face", "no face was found in any sampled frame")
 
     def add_track(self, number: int, track: Track, latest_s: float = math.inf) -> None:
@@ -84,26 +82,29 @@ class ClipMaker:
             self._reject("faces", "too_short", f"seen for {seen_s:.2f} s", number, first_s, track)
         else:
             for start_s, end_s in parts(first_s, seen_s, config.clip):
-                self._add_part(number, track.between(start_s - frame_s, end_s), start_s, end_s)
+                self._add_part(number, track, start_s, end_s)
 
-    def _add_part(self, number: int, part: Track, start_s: float, end_s: float) -> None:
+    def _add_part(self, number: int, track: Track, start_s: float, end_s: float) -> None:
+        part = track.between(start_s - self._material.frame_s, end_s)
         if not part.times_s.size:
             self._reject("clips", "no_face", "the face was not seen in this part", number, start_s, part)
             return
         try:
-            self._make_clip(number, part, start_s, end_s)
+            self._make_clip(number, track, part, start_s, end_s)
         except CropRejected as refusal:
             self._reject("clips", str(refusal), "no square round the face fits", number, start_s, part)
+        except TooShort as short:
+            self._reject("clips", "too_short", str(short), number, start_s, part)
         except VideoError as error:
             self._reject("clips", error.reason, error.detail, number, start_s, part)
 
-    def _make_clip(self, number: int, track: Track, begin_s: float, end_s: float) -> None:
+    def _make_clip(self, number: int, track: Track, part: Track, begin_s: float, end_s: float) -> None:
         config, start_s = self._config, first_moment(begin_s)
         key = f"{self._source.sha256[:12]}-{self._run.content_id[:6]}-{number:02d}-{round(start_s * 1000):08d}"
         with tempfile.TemporaryDirectory(prefix="liax-") as folder:
-            made = make_clip(self._material, track, start_s, end_s, config.crop, config.clip, Path(folder))
+            made = make_clip(self._material, track, part, start_s, end_s, config.crop, config.clip, Path(folder))
             stills = stills_of(made.path, made.keyframes)
-            scores = clip_scores(stills, made.faces, track, made.crop, made.size_px, config.clip.fps)
+            scores = clip_scores(stills, made.faces, part, made.crop, made.size_px, config.clip.fps)
             signature = clip_signature(stills, made.faces, self._embedder)
             sample = self._sample(key, number, start_s, made, scores)
             members = {"mp4": made.path.read_bytes(), "npz": made.faces.to_bytes()}
@@ -146,7 +147,8 @@ class ClipMaker:
         last_s = sample.end_s - 1 / sample.fps
         keys_s = times_s[is_key & (times_s >= sample.start_s) & (times_s <= last_s)]
         moment_s = float(keys_s[len(keys_s) // 2]) if keys_s.size else sample.start_s
-        in_clip_s = max(0.0, moment_s - sample.start_s - PREVIEW_EARLIER_S)
+        # Half a frame earlier, since the clip's rate and the source's are not in step.
+        in_clip_s = max(0.0, moment_s - sample.start_s - 0.5 / sample.fps)
         return self._show(sample.key, moment_s, box_of(sample.crop), (clip, in_clip_s), sample.crop.turn_deg)
 
     def _show(

@@ -64,26 +64,44 @@ class MadeClip:
     size_px: int
 
 
+class TooShort(Exception):  # noqa: N818 - an outcome with a reason, not a fault
+    """The stretch is shorter than a frame of the clip; `str()` says how short."""
+
+
 def make_clip(
-    source: Material, track: Track, start_s: float, end_s: float, crop: CropConfig, clip: ClipConfig, folder: Path
+    source: Material,
+    track: Track,
+    part: Track,
+    start_s: float,
+    end_s: float,
+    crop: CropConfig,
+    clip: ClipConfig,
+    folder: Path,
 ) -> MadeClip:
     """Cut a stretch of a source round a face.
 
     Args:
         source: what to cut.
-        track: the face in that stretch, in pixels of the source.
+        track: the face, in pixels of the source; beyond the stretch too, so that its first and last frames are
+            interpolated.
+        part: the samples within the stretch: what the square is made from.
         start_s, end_s: the stretch.
         crop, clip: what the clip shall be.
         folder: an empty one, for the clip and what is needed to make it.
 
     Raises:
         CropRejected: no square round the face fits.
+        TooShort: no frame of the clip fits into the stretch.
         VideoError: the source cannot be read, or ffmpeg failed.
     """
     count = math.floor((end_s - start_s) * clip.fps + 1e-6)
+    if crop.align == "frame":  # by pictures of the source, which may end earlier than the stretch
+        count = min(count, math.floor((source.times_s[-1] + source.frame_s - start_s) * clip.fps + 1e-6))
+    if count < 1:
+        raise TooShort(f"{end_s - start_s:.2f} s hold no frame at {clip.fps} fps")
     if crop.align == "frame":
         return _align_frames(source, track, start_s, count, crop, clip, folder)
-    square = _square(track, source.info, crop)
+    square = _square(part, source.info, crop)
     size_px = square.side_px if crop.align == "none" else clip.size_px
     made = folder / "clip.mp4"
     cut_clip(
@@ -121,7 +139,6 @@ def _align_frames(
 ) -> MadeClip:
     """Every frame by a square of its own: decoded, warped and encoded again, since ffmpeg crops whole pixels only."""
     info = source.info
-    count = min(count, math.floor((source.times_s[-1] + source.frame_s - start_s) * clip.fps + 1e-6))
     shown_T = shown_times(source.times_s, start_s, count, clip.fps)
     faces = source_arrays(track, shown_T)
     aligned = aligned_squares(faces.landmarks_TN3)

@@ -27,8 +27,8 @@ CROP_PX = 512
 """Crops of twice this and more are shrunk, by whole factors, which is fast; MediaPipe's own input is 256 px."""
 
 CHECK_S = 3.0
-"""How often two searches are compared while a face is followed, beside when it is new: what hides a face for less than
-this may go unnoticed. Our choice, because every comparison costs a search."""
+"""How often two searches are compared while a face is followed, beside when it is new or the picture changes abruptly:
+what hides a face for less than this may go unnoticed. Our choice, because every comparison costs a search."""
 
 KNOWN_OVERLAP = 0.2
 """A detected box that overlaps a known face's this much is that face (the detector's boxes reach less far up)."""
@@ -61,14 +61,14 @@ class FaceSearcher:
             picture_HWC: uint8 RGB, perhaps reduced.
             known: where faces were last, in pixels of the source.
             scale: pixels of the source per pixel of the picture.
-            look_round: search the whole picture in any case.
+            look_round: the picture changed abruptly: search all of it, and compare two searches of every known face.
 
         Returns:
             In pixels of the source; a face may be there twice.
         """
         faces = [self._follow(picture_HWC, _scaled_box(sighting.face.box_px, 1 / scale)) for sighting in known]
         followed = [face for face in faces if face is not None]
-        check = time_s - self._checked_s >= CHECK_S
+        check = look_round or time_s - self._checked_s >= CHECK_S
         if check:
             self._checked_s = time_s
         found = [(face, self._agreement(picture_HWC, face) if check else math.nan) for face in followed]

@@ -1,5 +1,6 @@
 """Stage 5, faces: every face of a segment, followed over time (1 segment → 1 row with its tracks; no pictures)."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ from pipelines.shots import THUMBNAIL_PX, ShotFinder, ShotsConfig
 from pipelines.tracking import FacesConfig, Linker
 
 FRAMES_TO_SPARE = 2.5
-"""Frames that no other needs are not decoded where a video has this many times the frames that are sampled."""
+"""Frames that no other needs are not decoded where a video has this many times the frames that are sampled: of a file
+with B-frames about every second frame is left, of some every third or fourth."""
+
+MOST_STEPS_APART = 1.5
+"""If what is left is anywhere further apart than this many steps of the sampling, every frame is decoded after all: of
+files with many B-frames in a row only every eighth frame may be left."""
 
 
 def find_tracks(
@@ -35,12 +41,38 @@ def find_tracks(
     Raises:
         VideoError: the video cannot be decoded.
     """
-    info = probe(path)
-    # Of a file with B-frames about every second frame is left, of some every third or fourth.
-    sparse = float(info.fps) >= FRAMES_TO_SPARE * faces.rate_fps
+    if float(probe(path).fps) >= FRAMES_TO_SPARE * faces.rate_fps:
+        found = _look(path, start_s, end_s, finder, faces, shots, most_apart_s=MOST_STEPS_APART / faces.rate_fps)
+        if found is not None:
+            return found
+    found = _look(path, start_s, end_s, finder, faces, shots, most_apart_s=None)
+    assert found is not None
+    return found
+
+
+def _look(
+    path: Path,
+    start_s: float,
+    end_s: float | None,
+    finder: FaceFinder,
+    faces: FacesConfig,
+    shots: ShotsConfig,
+    most_apart_s: float | None,
+) -> Analysis | None:
+    """One decoding.
+
+    Args:
+        path, start_s, end_s, finder, faces, shots: as for `find_tracks`.
+        most_apart_s: leave out frames that no other needs, and return None if what is left is further apart than this
+            anywhere; None decodes every frame.
+    """
     shot_finder, linker, search = ShotFinder(shots), Linker(faces), FaceSearcher(finder, faces)
     ticks, look_round, size_px, full_px = Ticks(faces.rate_fps, start_s), True, None, None
+    sparse, before_s = most_apart_s is not None, math.inf
     for time_s, frame, shown_px in decoded(path, start=start_s, end=end_s, skip_unreferenced=sparse):
+        if most_apart_s is not None and time_s - before_s > most_apart_s:
+            return None
+        before_s = time_s
         look_round |= shot_finder.see(time_s, thumbnail(frame, THUMBNAIL_PX))
         if not ticks.due(time_s):
             continue

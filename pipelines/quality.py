@@ -42,8 +42,9 @@ class QualityConfig(Config):
     least_seen: float | None = Field(default=0.7, ge=0, le=1)
     """Share of the time in which the face was found where it was looked for."""
     most_landmark_error: float | None = Field(default=0.05, ge=0)
-    """By how much two searches for the same landmarks disagree, as a share of the face's size: hidden faces are guessed
-    anew each time. Faces in full view have less than 0.01. Holds where it was measured."""
+    """By how much two searches for the same landmarks disagree, as a share of the face's size. Faces in full view have
+    less than 0.01. Holds where it was measured. It leaves out landmarks that the search is lost with; a face of
+    which only mouth and nose are covered is guessed alike twice (0.005), and stays."""
     most_jitter: float | None = Field(default=0.15, ge=0)
     """Trembling of the landmarks, as a share of the face's size. It grows with the time between samples."""
     least_motion: float | None = Field(default=None, ge=0)

@@ -12,6 +12,7 @@ from pipelines.outcomes import KEPT, Outcome
 from pipelines.report_charts import funnel_svg, histogram_svg, pose_map_svg
 from pipelines.report_parts import Pictures, bars, file_name, labels, page, table, tiles, words
 from pipelines.run import Run
+from pipelines.stills import spread
 from pipelines.summary import Summary, person_of
 
 MOST_PREVIEWS = 120
@@ -68,9 +69,7 @@ def _first_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def _spread(outcomes: Sequence[Outcome], most: int) -> list[Outcome]:
     """At most so many, evenly spread over all."""
-    if len(outcomes) <= most:
-        return list(outcomes)
-    return [outcomes[index * len(outcomes) // most] for index in range(most)]
+    return [outcomes[index] for index in spread(len(outcomes), most)]
 
 
 def _spread_over_reasons(outcomes: Sequence[Outcome], most: int) -> list[Outcome]:

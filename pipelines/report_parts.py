@@ -33,7 +33,7 @@ def page(title: str, sections: Iterable[str]) -> bytes:
 
 def tiles(numbers: Mapping[str, str]) -> str:
     """A few numbers, large."""
-    boxes = (f"<div><b>{escape(number)}</b>{escape(what)}</div>" for what, number in numbers.items())
+    boxes = (f"<div><b>{escape(value)}</b>{escape(what)}</div>" for what, value in numbers.items())
     return f"<div class=tiles>{''.join(boxes)}</div>"
 
 
@@ -44,15 +44,22 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str | float]]) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
+def number(value: float) -> str:
+    """A number as it is read: whole ones, and large ones, with all their digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,g}" if abs(value) < 100_000 else f"{value:,.0f}"
+
+
 def _cell(cell: str | float) -> str:
-    return f"<td>{escape(cell)}" if isinstance(cell, str) else f"<td class=number>{cell:,g}"
+    return f"<td>{escape(cell)}" if isinstance(cell, str) else f"<td class=number>{number(cell)}"
 
 
 def bars(counts: Mapping[str, int] | Mapping[str, float], all_kept: bool = False) -> str:
     """A line for each count with its bar, green for what was kept. Whole numbers get their sum below."""
     most = max(counts.values(), default=0)
     lines = [
-        f"<tr><td>{escape(words(name))}<td class=number>{count:,g}<td>{bar(count, most, all_kept or name == KEPT)}"
+        f"<tr><td>{escape(words(name))}<td class=number>{number(count)}<td>{bar(count, most, all_kept or name == KEPT)}"
         for name, count in counts.items()
     ]
     if len(counts) > 1 and all(isinstance(count, int) for count in counts.values()):

@@ -66,7 +66,9 @@ class ShotFinder:
         self._first_s = self._last_s = 0.0
         self._gray_HW: NDArray[np.uint8] | None = None
         self._fed: list[tuple[float, float]] = []
-        """For each picture that the detector saw: its time, and that of the picture decoded before it."""
+        """For each picture that the detector saw: the time of the picture decoded before it, and its own."""
+        self._changes: list[float] = []
+        """By how much each of them differs from the one before."""
         self._fed_gray_HW: NDArray[np.uint8] | None = None
         self._cuts: list[tuple[float, float]] = []
         self._black = _Run("black", config.least_black_s)
@@ -83,7 +85,9 @@ class ShotFinder:
                 self._cuts.append((self._last_s, time_s))
             else:
                 self._first_s = time_s
+            self._cuts += self._cuts_at_the_ends()
             self._detector = _detector(self._config)
+            self._changes = []
             self._fed, self._fed_gray_HW, self._frozen_gray_HW = [], None, None
             abrupt = True
         else:
@@ -101,13 +105,28 @@ class ShotFinder:
 
         if self._detector is None:
             return
-        if self._fed_gray_HW is not None and _difference(gray_HW, self._fed_gray_HW) < REPEATED:
+        change = 0.0 if self._fed_gray_HW is None else _difference(gray_HW, self._fed_gray_HW)
+        if self._fed and change < REPEATED:
             return
+        self._changes.append(change)
         self._fed_gray_HW = gray_HW
         # The detector only needs a running number; what it stands for is remembered here.
         number = FrameTimecode(len(self._fed), fps=25.0)
         self._fed.append((before_s, time_s))
         self._cuts += [self._fed[cut.frame_num] for cut in self._detector.process_frame(number, picture_HWC)]
+
+    def _cuts_at_the_ends(self) -> list[tuple[float, float]]:
+        """Cuts that the detector cannot find, for want of two pictures before and after: there those count that are."""
+        ratio, count = self._config.cut_ratio, len(self._fed)
+        if ratio is None:
+            return []
+        cuts = []
+        for index in {1, count - 2, count - 1} & set(range(1, count)):
+            change = self._changes[index]
+            others = self._changes[max(1, index - 2) : index] + self._changes[index + 1 : index + 3]
+            if change > ABRUPT and change >= ratio * sum(others) / max(1, len(others)):
+                cuts.append(self._fed[index])
+        return cuts
 
     def _look_for_stillness(self, time_s: float, gray_HW: NDArray[np.uint8]) -> None:
         is_black = float((gray_HW < BLACK_LUMA).mean()) >= BLACK_SHARE
@@ -130,7 +149,7 @@ class ShotFinder:
         """Start and end of every shot so far: the times of its first and its last decoded picture."""
         if self._gray_HW is None:
             return []
-        cuts = sorted(self._cuts)
+        cuts = sorted(self._cuts + self._cuts_at_the_ends())
         starts_s = [self._first_s, *(after_s for _, after_s in cuts)]
         ends_s = [*(before_s for before_s, _ in cuts), self._last_s]
         return list(zip(starts_s, ends_s, strict=True))

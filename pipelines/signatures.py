@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from liax.config import Config
 from liax.identity import Embedder, unit
 from liax.sample import FaceArrays
-from pipelines.stills import Still
+from pipelines.stills import Still, spread
 
 MOST_HASHES = 16
 """Our choice: a copy that is cut otherwise has a key frame within half a second of one of these, in clips of 20 s."""
@@ -53,7 +53,7 @@ def clip_signature(stills: Sequence[Still], faces: FaceArrays, embedder: Embedde
         faces: of all its frames, in pixels of the clip.
         embedder: makes faces comparable; None leaves the embedding out.
     """
-    hashed = [stills[index] for index in _spread(len(stills), MOST_HASHES)]
+    hashed = [stills[index] for index in spread(len(stills), MOST_HASHES)]
     embedding = None
     if embedder is not None:
         chosen = _best(hashed, faces)
@@ -103,10 +103,3 @@ def _sharpness(still: Still, faces: FaceArrays) -> float:
     if not face_HWC.size:
         return 0.0
     return float(cv2.Laplacian(cv2.cvtColor(face_HWC, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Indices of at most so many of `count` things, evenly spread."""
-    if count <= most:
-        return list(range(count))
-    return [index * (count - 1) // (most - 1) for index in range(most)]

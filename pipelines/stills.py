@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from liax.video.stills import key_frames
 
 MOST_STILLS = 16
-"""Stills of one clip, evenly spread. Our choice: a clip shows one person in one shot for some 20 s at most, and the
+"""Stills of one clip. Our choice: a clip shows one person in one shot for some 20 s at most, and the
 memory for its pictures is bounded."""
 
 
@@ -27,6 +27,11 @@ class Still:
     picture_HWC: NDArray[np.uint8]
 
 
+def spread(count: int, most: int) -> list[int]:
+    """At most so many of the indices below `count`, evenly spread from the first to the last."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
+
+
 def stills_of(clip: Path, keyframes: Sequence[int]) -> list[Still]:
     """Key frames of a clip, at most MOST_STILLS, in their order.
 
@@ -37,7 +42,6 @@ def stills_of(clip: Path, keyframes: Sequence[int]) -> list[Still]:
     Raises:
         VideoError: the clip cannot be decoded.
     """
-    count = min(len(keyframes), MOST_STILLS)
-    places = np.linspace(0, len(keyframes) - 1, count).round().astype(int).tolist()
+    places = spread(len(keyframes), MOST_STILLS)
     pictures = key_frames(clip, frozenset(places))
     return [Still(keyframes[place], picture_HWC) for place, (_, picture_HWC) in zip(places, pictures, strict=True)]

@@ -33,6 +33,9 @@ another matrix is needed: without them every value becomes 2 of 255 darker."""
 KEEP_TIMES = ("-dts_delta_threshold", "1e9")
 """Without it ffmpeg closes long gaps in the time stamps of broadcast files, and its times are not those of PyAV."""
 
+ONE_GRAPH = {"reinit_filter:v": 0}
+"""Where a file changes its size midway the filters go on; begun anew, `fps` would repeat and drop frames there."""
+
 SOUND_OPTIONS: dict[str, str | int] = {"c:a": "aac", "b:a": "128k"}
 
 CLOCK_TICK_S = 1e-6
@@ -82,8 +85,8 @@ def cut_clip(
     """
     video, sound = _from(path, info, start_s)
     video = video.filter("fps", fps=fps, start_time=0, round="near")
-    if not info.square_pixels:
-        video = video.filter("scale", info.width_px, info.height_px, flags=SCALER)
+    # Passes a picture of this size as it is; another where pixels are not square, or the file changes its size midway.
+    video = video.filter("scale", info.width_px, info.height_px, flags=SCALER)
     video = _turned_crop(video, info, *square_px, turn_deg) if turn_deg else _crop(video, info, *square_px)
     matrix = BT601 if codec == "mjpeg" else info.yuv_matrix
     video = video.filter(
@@ -147,10 +150,12 @@ def _write(
 
 def _from(path: str | Path, info: VideoInfo, start_s: float) -> tuple[ffmpeg.nodes.Stream, ffmpeg.nodes.Stream]:
     """The source's picture and sound from a moment on, with times counted from it."""
+    # A picture that ffmpeg turns upright passes a filter that cannot bear another size.
+    whole = INPUT_OPTIONS if info.rotation_deg else INPUT_OPTIONS | ONE_GRAPH
     if can_seek(info.container):
-        source = ffmpeg.input(file_url(path), ss=f"{start_s:.6f}", threads=1, **INPUT_OPTIONS)
+        source = ffmpeg.input(file_url(path), ss=f"{start_s:.6f}", threads=1, **whole)
         return source[str(info.stream_index)], source["a:0"]
-    source = ffmpeg.input(file_url(path), threads=1, **INPUT_OPTIONS)
+    source = ffmpeg.input(file_url(path), threads=1, **whole)
     since = f"PTS-{start_s:.6f}/TB"
     video = source[str(info.stream_index)].filter("trim", start=f"{start_s:.6f}").filter("setpts", since)
     # Silence where the sound has ended already: ffmpeg takes a track without any sound for an error.

@@ -1,6 +1,7 @@
 """Clips of one segment, from tracks made here: every part ends as a clip or as a row, whatever is odd about it."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from liax import storage
 from liax.sample import FaceArrays
+from liax.video.cut import shown_times
 from liax.video.ffmpeg import ffmpeg_path, run
-from liax.video.probe import probe
+from liax.video.probe import frame_table, probe
 from pipelines.analysis import Analysis, Span
 from pipelines.clips import MakeClips, make_clips
 from pipelines.config import PreprocessConfig
@@ -67,7 +69,7 @@ def every(start_s: float, end_s: float) -> list[float]:
 def test_sound_is_that_of_the_clip(video: Path, tmp_path: Path) -> None:
     opened, record = made(video, tmp_path, [track(*every(0, 1.4)), track(*every(1.5, 3))])
     assert len(record.clips) == 2
-    assert record.clips[0].has_audio
+    assert [clip.has_audio for clip in record.clips] == [True, False]
     for clip in record.clips:
         assert probe(opened.clip(clip.key, "mp4")).has_audio == clip.has_audio
         assert clip.segment == 1
@@ -91,9 +93,41 @@ def test_a_part_in_which_the_face_is_not_seen_has_its_row(video: Path, tmp_path:
     assert record.outcomes[1].start_s == pytest.approx(0.98, abs=0.01)
 
 
+def test_a_clip_shorter_than_its_frame_has_its_row(video: Path, tmp_path: Path) -> None:
+    for align in ("clip", "frame"):
+        crop = {"crop": {"align": align}}
+        _, record = made(video, tmp_path / align, [track(*every(0, 0.7))], crop, fps=1, least_s=0.5)
+        assert [row.reason for row in record.outcomes] == ["too_short"]
+
+
+def test_a_segment_beyond_the_end_has_no_frames(video: Path, tmp_path: Path) -> None:
+    _, record = made(video, tmp_path, Analysis([], [], []))
+    assert [row.reason for row in record.outcomes] == ["no_frames"]
+
+
+def test_landmarks_move_on_where_a_track_is_divided(video: Path, tmp_path: Path) -> None:
+    times_s = np.arange(0, 2.95, 0.16)
+    still = track(*times_s, side_px=60)
+    shift_K3 = np.outer(20 * times_s, [1, 0, 0]).astype(np.float32)  # 20 px a second to the right
+    moving = replace(
+        still,
+        landmarks_KN3=still.landmarks_KN3 + shift_K3[:, None],
+        boxes_K4=still.boxes_K4 + shift_K3[:, [0, 1, 0, 1]],
+    )
+    opened, record = made(video, tmp_path, [moving], longest_s=1.0, least_s=0.5)
+    assert [row.reason for row in record.outcomes] == [KEPT] * 3
+    for clip in record.clips:
+        faces = FaceArrays.from_bytes(storage.read_bytes(opened.clip(clip.key, "npz")))
+        shown_T = shown_times(frame_table(video)[0], clip.start_s, clip.frames, 25)
+        first_px = still.landmarks_KN3[0, :, 0].mean() - clip.crop.left_px
+        in_source_T = first_px + 20 * np.minimum(shown_T, times_s[-1])
+        x_T = faces.landmarks_TN3[..., 0].mean(axis=1) * clip.crop.side_px / clip.size_px
+        assert x_T == pytest.approx(in_source_T, abs=0.01)
+
+
 def test_dropped_spans_have_rows_and_at_most_one_picture_a_reason(video: Path, tmp_path: Path) -> None:
     dropped = [Span(0.0, 0.5, "black"), Span(1.0, 1.5, "black"), Span(2.0, 2.9, "frozen")]
-    _, record = made(video, tmp_path, Analysis([], dropped, []))
+    _, record = made(video, tmp_path, Analysis([], dropped, [(0.0, 2.96)]))
     rows = [(row.stage, row.reason, row.start_s, row.preview is not None) for row in record.outcomes]
     spans = [("shots", "black", 0.0, True), ("shots", "black", 1.0, False), ("shots", "frozen", 2.0, True)]
     assert rows == [*spans, ("faces", "no_face", None, True)]

@@ -81,4 +81,14 @@ def test_a_hidden_face_is_less_certain(finder: FaceFinder) -> None:
     hidden = picture.copy()
     hidden[125:200, 170:290] = (90, 120, 90)  # mouth and nose
     seen = search.sample(CHECK_S, hidden, [clear], scale=1.0, look_round=False)
-    assert not seen or seen[0].agreement > 2 * clear.agreement
+    assert len(seen) == 1
+    assert seen[0].agreement > 2 * clear.agreement
+
+
+def test_an_abrupt_change_has_the_known_faces_compared_at_once(finder: FaceFinder) -> None:
+    picture = skimage.data.astronaut()
+    search = FaceSearcher(finder, FacesConfig())
+    found = search.sample(0.0, picture, [], scale=1.0, look_round=True)
+    (followed,) = search.sample(0.2, picture, found, scale=1.0, look_round=False)
+    (compared,) = search.sample(0.4, picture, [followed], scale=1.0, look_round=True)
+    assert np.isfinite([followed.agreement, compared.agreement]).tolist() == [False, True]

@@ -1,6 +1,7 @@
 """Cuts, black and still spans in pictures whose shots are known."""
 
 import numpy as np
+import pytest
 
 from pipelines.shots import ShotFinder, ShotsConfig, Span
 
@@ -31,6 +32,12 @@ def test_a_cut_lies_between_the_last_picture_of_a_shot_and_the_first_of_the_next
     assert finder.shots() == [(0.0, 39 / FPS), (40 / FPS, 69 / FPS), (70 / FPS, 89 / FPS)]
     assert {0, 40, 70} <= set(abrupt)
     assert finder.dropped() == []
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 30), (2, 30), (30, 1), (30, 2), (1, 1)])
+def test_a_cut_is_found_next_to_the_ends(first: int, second: int) -> None:
+    finder, _ = look(scene(0, first) + scene(1, second))
+    assert finder.shots() == [(0.0, (first - 1) / FPS), (first / FPS, (first + second - 1) / FPS)]
 
 
 def test_movement_is_no_cut_and_no_cuts_can_be_asked_for() -> None:

@@ -210,6 +210,39 @@ def test_a_clip_has_the_colours_of_its_source(tmp_path: Path, matrix: str, colou
     assert frame_table(clip)[1].tolist() == ([True] * 5 if codec == "mjpeg" else [True, False, True, False, True])
 
 
+@pytest.mark.parametrize("name", ["both.mkv", "both.ts"])
+def test_a_file_that_changes_its_size_is_cut_as_if_it_had_the_first_one(tmp_path: Path, name: str) -> None:
+    """Pictures become brighter by the frame; in both sizes the left half is black."""
+    for size in ("160x120", "320x240"):
+        black = f"color=black:s={size}:r=25:d=1"
+        brighter = "geq=lum='if(lt(X,W/2),16,20+8*N)':cb=128:cr=128"
+        coding = ["-c:v", "libx264", "-crf", "4", "-g", "25", "-f", "mpegts"]
+        out = tmp_path / f"{size}.ts"
+        run([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", black, "-vf", brighter, *coding, str(out)], out, 60)
+    both = tmp_path / name
+    parts = f"concat:{tmp_path}/160x120.ts|{tmp_path}/320x240.ts"
+    run([ffmpeg_path(), "-v", "error", "-i", parts, "-c", "copy", str(both)], both, 60)
+    clip = tmp_path / "clip.mp4"
+    cut_clip(
+        both,
+        clip,
+        probe(both),
+        start_s=0.4,
+        frames=40,
+        fps=25,
+        square_px=(40, 0, 80),
+        size_px=64,
+        crf=4,
+        keyframe_interval=8,
+    )
+    made = [picture_HWC for _, picture_HWC in frames(clip)]
+    source = [picture_HWC for time_s, picture_HWC in frames(both) if time_s > 0.39]
+    assert len(made) == len(source) == 40
+    for ours, theirs in zip(made, source, strict=True):
+        assert int(ours[32, 16, 0]) == pytest.approx(int(theirs[60, 60, 0]), abs=4)
+        assert int(ours[32, 48, 0]) == pytest.approx(int(theirs[60, 100, 0]), abs=4)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     gaps_s=st.lists(st.floats(0.005, 0.5), min_size=2, max_size=60),
