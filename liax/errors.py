@@ -17,6 +17,14 @@ class UserError(LiaxError):
     exit_code = 2
 
 
+class NoFileError(UserError):
+    """There is no such file, and that is sure: the folder or bucket where it would be is there."""
+
+
+class NoPermissionError(UserError):
+    """A local file that may not be read."""
+
+
 class JobError(LiaxError):
     """A job was started correctly and failed."""
 

@@ -1,9 +1,8 @@
 """Files by name, a local path or `s3://bucket/key`. Writes are atomic: a reader sees all of a file or nothing."""
 
-import fcntl
-import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -11,19 +10,23 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liax.errors import LiaxError, StorageError, UserError
+from liax import local_files
+from liax.errors import LiaxError, NoFileError, StorageError, UserError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-_READERS = 16
-"""Requests at once when many small files are read."""
+_THREADS = 16
+"""Requests at once when many small files are read or removed."""
 
-_UNFINISHED = ".part"
-"""How the names of files end that are being written."""
+_REMOVED_AT_ONCE = 1000
+"""S3's limit of one request."""
 
 _BODY_ATTEMPTS = 5
 """How often an S3 object is asked for whose body breaks off on its way."""
+
+_CREATE_ATTEMPTS, _FIRST_WAIT_S = 6, 0.1
+"""How often S3 is asked to create an object that others are just creating, and the first, shortest wait between."""
 
 
 def is_s3(url: str) -> bool:
@@ -39,7 +42,10 @@ def join(url: str, *parts: str) -> str:
 def exists(url: str) -> bool:
     """Whether a file (not a folder or prefix) of that name exists."""
     if not is_s3(url):
-        return os.path.isfile(url)  # noqa: PTH113 - Path.is_file raises where a folder above may not be entered
+        with suppress(UserError):
+            local_files.find(url)
+            return True
+        return False
     bucket, key = _bucket_key(url)
     with _s3_at(url) as client:
         try:
@@ -52,9 +58,16 @@ def exists(url: str) -> bool:
 
 
 def size(url: str) -> int:
-    """Size in bytes. Raises UserError if there is no such file."""
+    """Size in bytes.
+
+    Raises:
+        NoFileError: there is surely no such file.
+        NoPermissionError: it is local, and nobody may look.
+        UserError: its folder or bucket is not there either, or S3 refused.
+        StorageError: the storage failed.
+    """
     if not is_s3(url):
-        return _local(url).stat().st_size
+        return local_files.find(url).stat().st_size
     bucket, key = _bucket_key(url)
     with _s3_at(url) as client:
         return int(client.head_object(Bucket=bucket, Key=key)["ContentLength"])
@@ -63,6 +76,8 @@ def size(url: str) -> int:
 def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
     """All files under a folder or prefix, at any depth, sorted; a file's own name gives that file.
 
+    Files that are still being written are not among them.
+
     Args:
         url: folder, file or S3 prefix.
         suffixes: keep names with these endings only (lower case, with the dot); None keeps all.
@@ -70,32 +85,16 @@ def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
     Raises:
         UserError: there is no such folder, file or bucket.
     """
-    if is_s3(url):
-        found = _list_s3(url)
-    elif os.path.isdir(url):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
-        # Links to folders are not followed, so a loop of links cannot hold the listing.
-        found = [str(Path(folder) / name) for folder, _, names in os.walk(url, onerror=_unlisted) for name in names]
-    elif os.path.exists(url):  # noqa: PTH110 - as above
-        found = [url]
-    else:
-        raise UserError(f"no such file or folder: {url}")
+    found = _list_s3(url) if is_s3(url) else local_files.list_all(url)
     if suffixes is not None:
         found = [name for name in found if Path(name).suffix.lower() in suffixes]
     return sorted(found)
 
 
-def _unlisted(error: OSError) -> None:
-    """Without this, `os.walk` leaves out what it may not list, and its files would vanish without a word."""
-    if not isinstance(error, FileNotFoundError):  # removed meanwhile
-        raise UserError(f"cannot list the folder {error.filename}: {error.strerror}") from None
-
-
 def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:
-    """A file's bytes from `start`, `length` of them or up to the end. Raises UserError if there is no such file."""
+    """A file's bytes from `start`, `length` of them or up to the end. Errors as in `size`."""
     if not is_s3(url):
-        with _local(url).open("rb") as file:
-            file.seek(start)
-            return file.read(-1 if length is None else length)
+        return local_files.read(url, start, length)
     bucket, key = _bucket_key(url)
     last = "" if length is None else start + length - 1
     ranged: dict[str, Any] = {} if start == 0 and length is None else {"Range": f"bytes={start}-{last}"}
@@ -116,7 +115,7 @@ def _broken_off() -> tuple[type[Exception], ...]:
 
 def read_many(urls: Sequence[str]) -> list[bytes]:
     """Many small files as a whole, at once: on S3 each waits for the network. Errors as in `read_bytes`."""
-    with ThreadPoolExecutor(max_workers=_READERS) as threads:
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
         return list(threads.map(read_bytes, urls))
 
 
@@ -127,31 +126,30 @@ def write_bytes(url: str, data: bytes) -> None:
         with _s3_at(url) as client:
             client.put_object(Bucket=bucket, Key=key, Body=data)
         return
-    with _beside(Path(url)) as temporary:
+    with local_files.beside(Path(url)) as temporary:
         temporary.write_bytes(data)
         temporary.replace(url)
 
 
 def create_bytes(url: str, data: bytes) -> bool:
     """Write a file only if there is none of that name; of several writers exactly one gets True."""
-    if is_s3(url):
-        bucket, key = _bucket_key(url)
-        with _s3_at(url) as client:
+    if not is_s3(url):
+        return local_files.create(url, data)
+    bucket, key = _bucket_key(url)
+    with _s3_at(url) as client:
+        for attempt in range(_CREATE_ATTEMPTS):
             try:
                 client.put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
             except client.exceptions.ClientError as error:
-                # 409: another writer of the same name is at work; its copy, not ours, will stand.
-                if _status(error) in (409, 412):
+                if _status(error) == 412:  # the name is taken
                     return False
-                raise
-        return True
-    with _beside(Path(url)) as temporary:
-        temporary.write_bytes(data)
-        try:
-            os.link(temporary, url)  # unlike a rename, fails if the name is taken
-        except FileExistsError:
-            return False
-        return True
+                # 409: something else is being done with that name, and nobody knows yet whose object will stand.
+                if _status(error) != 409 or attempt == _CREATE_ATTEMPTS - 1:
+                    raise
+                time.sleep(_FIRST_WAIT_S * 2**attempt)
+            else:
+                break
+    return True
 
 
 def upload(local: str | Path, url: str) -> None:
@@ -161,7 +159,7 @@ def upload(local: str | Path, url: str) -> None:
         with _s3_at(url) as client:
             client.upload_file(str(local), bucket, key)
         return
-    with _beside(Path(url)) as temporary:
+    with local_files.beside(Path(url)) as temporary:
         shutil.copyfile(local, temporary)
         temporary.replace(url)
 
@@ -170,13 +168,16 @@ def upload(local: str | Path, url: str) -> None:
 def local_copy(url: str) -> Iterator[Path]:
     """A local path with the file's content: the file itself where it is local, else a temporary download."""
     if not is_s3(url):
-        yield _local(url)
+        yield local_files.find(url)
         return
     bucket, key = _bucket_key(url)
     with tempfile.TemporaryDirectory(prefix="liax-") as folder:
         path = Path(folder) / f"download{Path(key).suffix}"
         with _s3_at(url) as client:
-            client.download_file(bucket, key, str(path))
+            try:
+                client.download_file(bucket, key, str(path))
+            except OSError as error:
+                raise StorageError(f"cannot store {url} in {folder} for a while: {error.strerror}") from None
         yield path
 
 
@@ -187,56 +188,44 @@ def remove(url: str) -> None:
         with _s3_at(url) as client:
             client.delete_object(Bucket=bucket, Key=key)
     else:
-        Path(url).unlink(missing_ok=True)
+        local_files.remove(url)
+
+
+def remove_many(urls: Sequence[str]) -> None:
+    """Remove many files at once, of one bucket where they are S3 objects; no error for those that are gone already."""
+    if urls and is_s3(urls[0]):
+        groups = [urls[first : first + _REMOVED_AT_ONCE] for first in range(0, len(urls), _REMOVED_AT_ONCE)]
+        with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+            list(threads.map(_remove_objects, groups))
+        return
+    with ThreadPoolExecutor(max_workers=_THREADS) as threads:
+        list(threads.map(local_files.remove, urls))
+
+
+def _remove_objects(urls: Sequence[str]) -> None:
+    bucket, _ = _bucket_key(urls[0])
+    keys = [{"Key": _bucket_key(url)[1]} for url in urls]
+    with _s3_at(urls[0]) as client:
+        answer = client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+    for error in answer.get("Errors", []):
+        raise StorageError(f"S3 cannot remove s3://{bucket}/{error.get('Key')}: {error.get('Message')}")
 
 
 def remove_unfinished(url: str) -> None:
-    """Remove what killed writers left half written, anywhere under a folder; S3 keeps no unfinished objects."""
-    if is_s3(url):
-        return
-    for name in Path(url).rglob(f".*{_UNFINISHED}"):
-        with suppress(OSError), name.open("rb") as file:  # its writer lives, or it is gone already
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            name.unlink()
+    """Remove what killed writers left half written, anywhere under a folder. What a living one writes is left alone.
+
+    On S3 nothing is removed. No half object is ever seen there, but the parts of a large upload that was broken off
+    stay, and are paid for, until a lifecycle rule of the bucket (AbortIncompleteMultipartUpload) removes them: from
+    here a dead upload looks like one of another machine.
+    """
+    if not is_s3(url):
+        local_files.remove_unfinished(url)
 
 
 def make_folder(url: str) -> None:
     """Make a local folder with its parents; S3 has no folders to make."""
     if not is_s3(url):
-        try:
-            Path(url).mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise UserError(f"{url} cannot be a folder: a file is in its place") from None
-        except OSError as error:
-            raise UserError(f"cannot make the folder {url}: {error.strerror}") from None
-
-
-def _local(url: str) -> Path:
-    path = Path(url)
-    try:
-        if path.is_file():
-            return path
-    except PermissionError:
-        raise UserError(f"no permission to read {url}") from None
-    raise UserError(f"no such file: {url}")
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A temporary name in the same folder, so that a rename or link is atomic; removed if still there at the end."""
-    make_folder(str(path.parent))
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
-    except OSError as error:
-        raise UserError(f"cannot write to the folder {path.parent}: {error.strerror}") from None
-    with suppress(OSError):  # a file system without locks; nothing is then removed for want of one
-        fcntl.flock(handle, fcntl.LOCK_EX)  # says that its writer lives, see `remove_unfinished`
-    os.fchmod(handle, 0o644)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-        os.close(handle)
+        local_files.make_folder(url)
 
 
 @cache
@@ -291,7 +280,20 @@ def _status(error: Exception) -> int:
 
 def _s3_error(url: str, error: Exception) -> LiaxError:
     if _status(error) == 404:
-        return UserError(f"no such object: {url}")
-    if _status(error) >= 500:
+        return _absent(url)
+    if _status(error) in (409, 429) or _status(error) >= 500:
         return StorageError(f"S3 failed at {url}: {error}")
     return UserError(f"S3 refused {url}: {error}; check the credentials and the bucket's name")
+
+
+def _absent(url: str) -> LiaxError:
+    """What a "not found" means: the answer does not always say whether the object or the whole bucket is missing."""
+    bucket, key = _bucket_key(url)
+    if not key:
+        return UserError(f"no such bucket: {url}")
+    try:
+        with _s3_at(f"s3://{bucket}") as client:
+            client.head_bucket(Bucket=bucket)
+    except LiaxError as error:
+        return error
+    return NoFileError(f"no such object: {url}")

@@ -15,7 +15,8 @@ import shutil
 import signal
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -204,6 +205,18 @@ def _start_child(folder: Path) -> tuple[multiprocessing.process.BaseProcess, Con
     process.start()
     theirs.close()  # so that the child's is the only one, and its death is seen
     return process, ours
+
+
+@contextmanager
+def swept_folder() -> Iterator[Path]:
+    """A temporary folder that is removed also when this process is killed: by the next one that needs such a folder."""
+    _sweep_folders()
+    folder, lock = _make_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
 
 
 def _make_folder() -> tuple[Path, IO[str]]:

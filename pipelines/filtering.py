@@ -166,7 +166,11 @@ def _outcomes(source: str, failed: Mapping[str, tuple[str, str]]) -> list[Outcom
 
 def _summary_of(source: str) -> Summary:
     url = storage.join(source, "summary.json")
-    return build(Summary, json.loads(storage.read_bytes(url)), url)
+    try:
+        values = json.loads(storage.read_bytes(url))
+    except ValueError:
+        raise _broken(url, "JSON") from None
+    return build(Summary, values, url)
 
 
 def _read_table(url: str) -> "pa.Table":
@@ -175,8 +179,12 @@ def _read_table(url: str) -> "pa.Table":
 
     try:
         return pq.read_table(io.BytesIO(storage.read_bytes(url)))
-    except pa.ArrowInvalid:
-        raise UserError(f"{url} is not a Parquet file; run `liax preprocess` again to write it") from None
+    except (pa.ArrowException, OSError):
+        raise _broken(url, "Parquet") from None
+
+
+def _broken(url: str, kind: str) -> UserError:
+    return UserError(f"{url} is not a {kind} file; run `liax preprocess` again to write it")
 
 
 def _write_rows(url: str, outcomes: Sequence[Outcome]) -> None:

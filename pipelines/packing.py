@@ -1,16 +1,15 @@
 """Stage 8, pack: clips to one tar, uploaded and then made valid by a commit record (1 shard → 1 row)."""
 
 import json
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from liax import storage
 from liax.errors import UserError
 from liax.sample import SampleInfo
 from liax.shards import commit_shard, commit_url, write_tar
+from pipelines.contained import swept_folder
 from pipelines.run import CLIP_EXTENSIONS, Run
 
 
@@ -29,8 +28,8 @@ def pack_shard(run: Run, number: int, clips: Sequence[SampleInfo]) -> None:
             files = {extension: storage.read_bytes(run.clip(clip.key, extension)) for extension in CLIP_EXTENSIONS}
             yield clip, {"json": clip.to_bytes(), **files}
 
-    with tempfile.TemporaryDirectory(prefix="liax-") as folder:
-        tar = Path(folder) / "shard.tar"
+    with swept_folder() as folder:
+        tar = folder / "shard.tar"
         try:
             written = write_tar(tar, samples())
         except UserError:
@@ -42,13 +41,17 @@ def pack_shard(run: Run, number: int, clips: Sequence[SampleInfo]) -> None:
 
 
 def remove_packed(run: Run) -> None:
-    """Remove the clips' own files, also those of clips that were left out. Every shard must be committed."""
+    """Remove what is not needed any more. Every shard must be committed.
+
+    That is the clips' own files, also of clips that were left out, and what killed workers left half written anywhere
+    in the output. What another driver is just writing is left alone.
+    """
+    storage.remove_unfinished(run.url)
     try:
         left = storage.list_files(run.file("work", "clips"))
     except UserError:  # nothing was left behind
         return
-    for url in left:
-        storage.remove(url)
+    storage.remove_many(left)
 
 
 def pack_row(row: dict[str, Any], run: Run) -> dict[str, Any]:

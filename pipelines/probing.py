@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from liax import storage
-from liax.errors import StorageError, UserError, VideoError
+from liax.errors import NoFileError, NoPermissionError, StorageError, UserError, VideoError
 from liax.video.probe import frame_table, probe
 from pipelines.contained import Contained, GivenUp, WorkConfig
 from pipelines.limits import LimitsConfig, beyond
@@ -28,18 +28,42 @@ def source_file(uri: str) -> Iterator[Path]:
     """A source as a local file.
 
     Raises:
-        VideoError: `missing`: there is no such file.
-        LiaxError: the storage failed or refused. That says nothing about the video, so it must not become its reason,
-            which is for good: the job fails, and continues when it is started again.
+        VideoError: `missing` or `unreadable`, see `_asked_for`.
+        LiaxError: the storage failed or refused, also when the file went away while it was read.
     """
     with ExitStack() as stack:
-        try:
+        with _asked_for(uri):
             path = stack.enter_context(storage.local_copy(uri))
-        except UserError:
-            if storage.exists(uri):
-                raise
-            raise VideoError(uri, "missing", "it was listed, but is not there") from None
-        yield path
+        try:
+            yield path
+        except VideoError:
+            if not storage.exists(str(path)):
+                raise StorageError(f"{uri} went away while it was read") from None
+            raise
+
+
+@contextmanager
+def _asked_for(uri: str) -> Iterator[None]:
+    """Tell what is the source's fault from what is the storage's.
+
+    A video's reason is for good, so the storage's troubles must not become one: the job fails, and continues when it is
+    started again.
+
+    Raises:
+        VideoError: `missing`: there is no such file, and the folder or bucket where it would be is there; `unreadable`:
+            a local file that nobody may read.
+        LiaxError: anything else, for example expired credentials.
+    """
+    try:
+        yield
+    except NoFileError:
+        raise VideoError(uri, "missing", "it was listed, but is not there") from None
+    except NoPermissionError:
+        raise VideoError(uri, "unreadable", "no permission to read the file") from None
+    except UserError as error:
+        if storage.is_s3(uri):
+            raise
+        raise StorageError(f"{error}: is the disk or share there?") from None
 
 
 def probe_source(uri: str, limits: LimitsConfig) -> Source:
@@ -59,7 +83,8 @@ def probe_source(uri: str, limits: LimitsConfig) -> Source:
 
 def _measured(source: Source, limits: LimitsConfig) -> Source:
     """The source with its properties. A rejected one keeps what was found before it was rejected."""
-    size_bytes = _size(source.uri)
+    with _asked_for(source.uri):
+        size_bytes = storage.size(source.uri)
     source = source.model_copy(update={"bytes": size_bytes})
     if size_bytes > limits.most_bytes:  # before it is fetched
         return _with_reason(source, "too_many_bytes", f"{size_bytes} bytes; the limit is {limits.most_bytes}")
@@ -90,13 +115,6 @@ def _measured(source: Source, limits: LimitsConfig) -> Source:
 
 def _with_reason(source: Source, reason: str, detail: str) -> Source:
     return source.model_copy(update={"reason": reason, "detail": detail})
-
-
-def _size(uri: str) -> int:
-    try:
-        return storage.size(uri)
-    except UserError:
-        raise VideoError(uri, "missing", "it was listed, but is not there") from None
 
 
 def _sha256(path: Path) -> str:

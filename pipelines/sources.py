@@ -67,8 +67,11 @@ def _text_entries(url: str, data: bytes) -> list[str]:
     if url.lower().endswith(".txt"):
         return [line.strip() for line in text.splitlines()]
     reader = csv.DictReader(io.StringIO(text))
-    _check_column(url, reader.fieldnames or [])
-    return [row[COLUMN].strip() for row in reader if row[COLUMN]]
+    try:
+        _check_column(url, reader.fieldnames or [])
+        return [row[COLUMN].strip() for row in reader if row[COLUMN]]
+    except csv.Error as error:
+        raise UserError(f"the manifest {url} is no CSV table: {error} (line {reader.line_num})") from None
 
 
 def _parquet_entries(url: str, data: bytes) -> list[str]:

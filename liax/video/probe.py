@@ -1,5 +1,6 @@
 """What a video file says about itself, read with PyAV (the ffmpeg in imageio-ffmpeg comes without ffprobe)."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liax.errors import VideoError
+from liax.errors import StorageError, VideoError
 from liax.video.ffmpeg import INPUT_OPTIONS, file_url
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ SEEKABLE = ("mov", "matroska")
 """Containers with an index that names every frame's time, so that a seek never lands after the moment asked for."""
 
 MICROSECONDS = 1_000_000
+
+STORAGE_ERRNOS = (errno.ESTALE, errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ETIMEDOUT, errno.ENOTCONN)
+"""What the system says of a disk, a share or itself. EIO is not among them, because ffmpeg says it of broken files as
+well, and neither is ENOMEM, which it says where a header asks for absurd sizes."""
+
+READ_BYTES = 1024 * 1024
 
 MOST_PIXELS = 8192 * 8192
 """In one picture of any video that is opened. Our choice: beyond it a decoder would take a gigabyte a picture."""
@@ -68,6 +75,7 @@ def open_video(path: str | Path, most_pixels: int = MOST_PIXELS) -> Iterator[tup
     Raises:
         VideoError: `unreadable`, also for a decoding error inside the block and for a size that no decoder takes;
             `no_video_stream`; `unknown_codec`; or `picture_too_large`.
+        StorageError: the disk or the system failed, which is not the video's fault.
     """
     import av
 
@@ -90,7 +98,23 @@ def open_video(path: str | Path, most_pixels: int = MOST_PIXELS) -> Iterator[tup
             stream.codec_context.thread_count = 1
             yield container, stream
     except (av.FFmpegError, OSError, EOFError) as error:
+        _check_storage(path, error)
         raise VideoError(path, "unreadable", str(getattr(error, "strerror", None) or error)) from error
+
+
+def _check_storage(path: str | Path, error: Exception) -> None:
+    """Raise StorageError if a decoder's error was not the video's fault."""
+    number = getattr(error, "errno", None)
+    if number in STORAGE_ERRNOS:
+        raise StorageError(f"cannot read {path}: {getattr(error, 'strerror', error)}") from error
+    if number != errno.EIO:
+        return
+    try:
+        with Path(path).open("rb") as file:  # does the disk fail, or is the file broken?
+            while file.read(READ_BYTES):
+                pass
+    except OSError as failure:
+        raise StorageError(f"cannot read {path}: {failure.strerror}") from error
 
 
 def can_seek(container_name: str) -> bool:

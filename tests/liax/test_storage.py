@@ -1,5 +1,7 @@
 """The same behaviour on a folder and on a real S3 server."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -8,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from liax import storage
-from liax.errors import StorageError, UserError
+from liax import local_files, storage
+from liax.errors import NoFileError, StorageError, UserError
+from tests.answering_s3 import answering
 from tests.broken_videos import as_nobody, closed
 from tests.faulty_s3 import BUCKET, serve_s3
 
@@ -42,6 +45,25 @@ def test_listing_is_sorted_deep_and_stays_in_its_folder(base: str) -> None:
     assert storage.list_files(storage.join(base, "x/d.txt")) == [storage.join(base, "x/d.txt")]
 
 
+@pytest.fixture(params=["links", "no links", "neither links nor renames to new names"])
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file system that can less than others, as exFAT or one in user space."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if request.param != "links":
+        monkeypatch.setattr(os, "link", refuse)
+    if request.param.startswith("neither"):
+        monkeypatch.setattr(local_files, "_LIBC", None)
+    return str(request.param)
+
+
+def test_on_any_file_system_one_creates(file_system: str, tmp_path: Path) -> None:
+    test_of_several_writers_one_creates(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["once"]
+
+
 def test_of_several_writers_one_creates(base: str) -> None:
     name = storage.join(base, "once")
     won: list[int] = []
@@ -57,6 +79,56 @@ def test_of_several_writers_one_creates(base: str) -> None:
         thread.join()
     assert len(won) == 1
     assert storage.read_bytes(name) == b"%d" % won[0]
+
+
+def test_many_are_removed_at_once(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_REMOVED_AT_ONCE", 4)
+    names = [storage.join(base, "many", f"{number} +&ü.bin") for number in range(10)]
+    for name in names:
+        storage.write_bytes(name, b"1")
+    storage.remove_many([*names[:9], storage.join(base, "many", "gone.bin")])
+    assert storage.list_files(storage.join(base, "many")) == [names[9]]
+    storage.remove_many([])
+
+
+def test_what_is_surely_not_there_is_told_from_a_place_that_is_away(base: str) -> None:
+    storage.write_bytes(storage.join(base, "there"), b"1")
+    away = "s3://no-such-bucket/file" if storage.is_s3(base) else storage.join(base, "away", "file")
+    for call in (storage.size, storage.read_bytes):
+        with pytest.raises(NoFileError):
+            call(storage.join(base, "gone"))
+        with pytest.raises(UserError) as caught:
+            call(away)
+        assert not isinstance(caught.value, NoFileError)
+
+
+@pytest.mark.server
+def test_an_undecided_creation_is_asked_for_again() -> None:
+    with answering({"PUT": [409, 409, 200, 409, 412, *[409] * 6]}) as asked:
+        assert storage.create_bytes("s3://bucket/x", b"1")
+        assert not storage.create_bytes("s3://bucket/x", b"1")
+        with pytest.raises(StorageError, match="s3://bucket/x"):
+            storage.create_bytes("s3://bucket/x", b"1")
+    assert asked == ["PUT /bucket/x"] * 11
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    full = """if True:
+        import resource, sys
+        from liax import storage
+        from liax.errors import StorageError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # the kernel refuses the rest, as a full disk does
+        for write in (storage.write_bytes, storage.create_bytes):
+            try:
+                write(sys.argv[1], bytes(2000))
+            except StorageError as error:
+                print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", full, str(tmp_path / "file")], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == f"cannot write {tmp_path / 'file'}: File too large\n" * 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_upload_copy_and_remove(base: str, tmp_path: Path) -> None:
@@ -91,16 +163,17 @@ def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_left_alone(tmp
     killed = """if True:
         import os, signal, sys
         from pathlib import Path
-        from liax import storage
-        with storage._beside(Path(sys.argv[1])) as temporary:
+        from liax import local_files
+        with local_files.beside(Path(sys.argv[1])) as temporary:
             temporary.write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
     done = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "deep/file")], check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "deep").iterdir())) == 1
-    with storage._beside(tmp_path / "deep/file") as living:
+    with local_files.beside(tmp_path / "deep/file") as living:
         living.write_bytes(b"whole")
+        assert storage.list_files(str(tmp_path)) == []
         storage.remove_unfinished(str(tmp_path))
         assert list((tmp_path / "deep").iterdir()) == [living]
     assert list((tmp_path / "deep").iterdir()) == []
@@ -126,6 +199,9 @@ def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"cannot write to the folder .*closed: Permission denied"):
             storage.write_bytes(str(tmp_path / "folder/closed/new"), b"1")
         assert not storage.exists(str(tmp_path / "folder/closed/file"))
+    file = tmp_path / "folder/closed/file"
+    with closed(file), as_nobody(tmp_path), pytest.raises(UserError, match=r"no permission to read .*closed/file"):
+        storage.read_bytes(str(file))
 
 
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:

@@ -127,6 +127,19 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
         filter_shards(choose(str(tmp_path / "nothing"), str(tmp_path / "x"), 0.5))
 
 
+@pytest.mark.parametrize("table", ["index.parquet", "outcomes.parquet", "summary.json"])
+@pytest.mark.parametrize("damage", ["cut short", "changed", "another"])
+def test_a_broken_table_is_named(table: str, damage: str, tmp_path: Path) -> None:
+    source = tmp_path / "faces"
+    finished_set(str(source), tmp_path)
+    data = (source / table).read_bytes()
+    changed = bytes(byte ^ 0xFF for byte in data[4:300]) if damage == "changed" else b""
+    broken = {"cut short": data[: len(data) // 2], "changed": data[:4] + changed + data[300:], "another": b"[]"}
+    (source / table).write_bytes(broken[damage])
+    with pytest.raises(UserError, match=table):
+        filter_shards(choose(str(source), str(tmp_path / "strict"), 0.5))
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_set(str(tmp_path / "faces"), tmp_path)
     off = [f"quality.{setting}=null" for setting in OFF if setting != "least_sharpness"]

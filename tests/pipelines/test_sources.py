@@ -42,6 +42,9 @@ def test_inputs_without_a_video_are_refused(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("name\na.mp4\n")
     with pytest.raises(UserError, match="no column 'file'"):
         list_sources([str(tmp_path / "list.csv")])
+    (tmp_path / "list.csv").write_text(f"file,note\na.mp4,{'x' * 200_000}\n")
+    with pytest.raises(UserError, match=r"list\.csv is no CSV table: .* \(line"):
+        list_sources([str(tmp_path / "list.csv")])
 
 
 def write_video(path: Path, seconds: float = 1.0) -> Path:
