@@ -15,7 +15,7 @@ from typing import Self
 import ffmpeg
 import numpy as np
 
-from liax.errors import ProcessDied, UserError, VideoError
+from liax.errors import LiaxError, UserError, VideoError
 from liax.storage import make_folder
 from liax.video.ffmpeg import DETERMINISTIC, failure, ffmpeg_path, file_url, h264_options, jpeg_options
 from liax.video.sound import KEEP_CLOCK, sound_of, sound_start_s
@@ -151,7 +151,7 @@ class VideoWriter:
             raise self._failure()
         self._partial.replace(self.path)
 
-    def _failure(self) -> ProcessDied | VideoError:
+    def _failure(self) -> LiaxError:
         code = self._process.wait(CLOSING_LIMIT_S)
         self._messages.seek(0)
         return failure(code, self.path, self._messages.read())

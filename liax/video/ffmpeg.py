@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from liax.errors import ProcessDied, VideoError
+from liax.errors import LiaxError, ProcessDied, StorageError, VideoError
 from liax.process import die_with_parent, ending
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,wav,mp3,flac,aac"
@@ -149,6 +149,7 @@ def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
     Raises:
         VideoError: `ffmpeg_failed` with ffmpeg's last line, or `ffmpeg_timeout`.
         ProcessDied: ffmpeg crashed or was killed, which need not be the video's fault.
+        StorageError: the disk is full.
     """
     try:
         done = subprocess.run(
@@ -165,10 +166,12 @@ def run(args: Sequence[str], what: str | Path, time_limit_s: float) -> None:
         raise failure(done.returncode, what, done.stderr)
 
 
-def failure(code: int, what: str | Path, stderr: bytes) -> ProcessDied | VideoError:
+def failure(code: int, what: str | Path, stderr: bytes) -> LiaxError:
     """The error of an ffmpeg that ended with this code, by a signal when it is negative."""
     if code < 0:
         return ProcessDied(f"ffmpeg {ending(code)} at {what}")
+    if b"No space left on device" in stderr:
+        return StorageError(f"the disk is full: ffmpeg could not write what it made of {what}")
     return VideoError(what, "ffmpeg_failed", last_line(stderr))
 
 
