@@ -43,4 +43,4 @@ def test_dry_run_prints_the_whole_configuration(capsys: pytest.CaptureFixture[st
     assert run_main(run, ["--config", str(named), f"input={tmp_path}", "output=x", "clip.crf=20", "--dry-run"]) == 0
     printed = capsys.readouterr().out
     assert "crf: 20" in printed
-    assert "least_face_px: 80.0" in printed
+    assert "least_face_px: 100.0" in printed
