@@ -20,7 +20,7 @@ from pathlib import Path
 
 from liax.face import FaceFinder
 from liax.sample import SampleInfo
-from liax.video.cut import SCALER
+from liax.video.cut import MATRIX_NAMES, MATRIX_TAGS, SCALER
 from liax.video.decode import frames
 from liax.video.ffmpeg import ffmpeg_path, file_url, h264_options
 from liax.video.probe import VideoInfo, probe
@@ -79,11 +79,14 @@ def _encode(path: Path, info: VideoInfo, made: SampleInfo, config: PreprocessCon
     crop, clip = made.crop, config.clip
     left, top = max(crop.left_px, 0), max(crop.top_px, 0)
     width, height = min(crop.side_px, info.width_px - left), min(crop.side_px, info.height_px - top)
+    # The matrix stays what it is, as in the pipeline's clips: else ffmpeg converts every frame once more.
+    matrix = MATRIX_NAMES[info.yuv_matrix]
     filters = f"fps={clip.fps},crop={width}:{height}:{left}:{top},scale={made.size_px}:{made.size_px}:flags={SCALER}"
+    filters += f":in_color_matrix={matrix}:out_color_matrix={matrix}"
     options = [
         word
         for name, value in h264_options(
-            clip.crf, clip.keyframe_interval, clip.preset, fast_decoding=clip.fast_decoding
+            clip.crf, clip.keyframe_interval, clip.preset, MATRIX_TAGS[info.yuv_matrix], clip.fast_decoding
         ).items()
         for word in (f"-{name}", str(value))
     ]

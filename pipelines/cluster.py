@@ -21,6 +21,14 @@ def actor(stage: type) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return cast("Callable[[dict[str, Any]], dict[str, Any]]", stage)
 
 
+def room(cpus: float, memory_bytes: int) -> int:
+    """How many workers that reserve this much the living nodes hold in all, were they empty. Ray must be running."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(int(min(node.get("CPU", 0.0) / cpus, node.get("memory", 0.0) / memory_bytes)) for node in nodes)
+
+
 def check_memory(workers_bytes: Sequence[int]) -> None:
     """Refuse a run whose workers would wait for ever for memory that is nowhere.
 

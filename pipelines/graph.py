@@ -17,7 +17,7 @@ from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import commit_url, load_commits
 from pipelines.clips import MakeClips
-from pipelines.cluster import actor, check_memory, cores, quiet_ray_data
+from pipelines.cluster import actor, check_memory, cores, quiet_ray_data, room
 from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
@@ -106,7 +106,7 @@ def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str], workers: int
         rows = _dataset(items).map(  # 1 batch of URIs → 1 record
             actor(ProbeBatch),
             fn_constructor_args=[run, config.limits, config.work],
-            compute=_actors(workers, len(items)),
+            compute=_actors(workers, len(items), room(PROBE_CPUS, config.work.probe_memory_bytes)),
             num_cpus=PROBE_CPUS,
             memory=config.work.probe_memory_bytes,
         )
@@ -122,21 +122,23 @@ def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment],
     items = [{"segment": segment.model_dump_json()} for segment in segments if segment.id not in finished]
     if not items:
         return
+    work = config.work
+    pairs = room(FACES_CPUS + CLIPS_CPUS, work.faces_memory_bytes + work.clips_memory_bytes)
     rows = (
         _dataset(items)
         .map(  # 1 segment → 1 row with its face tracks
             actor(FindFaces),
             fn_constructor_args=[config],
-            compute=_actors(workers, len(items)),
+            compute=_actors(workers, len(items), pairs),
             num_cpus=FACES_CPUS,
-            memory=config.work.faces_memory_bytes,
+            memory=work.faces_memory_bytes,
         )
         .map(  # 1 segment → 1 completion record with its clips
             actor(MakeClips),
             fn_constructor_args=[run, config],
-            compute=_actors(workers, len(items)),
+            compute=_actors(workers, len(items), pairs),
             num_cpus=CLIPS_CPUS,
-            memory=config.work.clips_memory_bytes,
+            memory=work.clips_memory_bytes,
         )
     )
     made = 0
@@ -178,11 +180,16 @@ def _pack(run: Run, config: PreprocessConfig, plan: Plan, clips: dict[str, Sampl
     return spent_s
 
 
-def _actors(workers: int, items: int) -> "ActorPoolStrategy":
-    """A pool that grows with the work, up to one actor a worker."""
+def _actors(workers: int, items: int, room: int) -> "ActorPoolStrategy":
+    """A pool of up to one actor a worker.
+
+    It starts as large as there is room for (grown one by one it would idle for long), and no larger: a stage whose
+    actors wait for room would leave none for the next stage's.
+    """
     from ray.data import ActorPoolStrategy
 
-    return ActorPoolStrategy(min_size=1, max_size=max(1, min(workers, items)))
+    most = max(1, min(workers, items))
+    return ActorPoolStrategy(min_size=1, max_size=most, initial_size=max(1, min(most, room)))
 
 
 def _dataset(items: list[dict[str, Any]]) -> "Dataset":

@@ -19,8 +19,9 @@ REPEATED = 0.8
 """A picture that differs less than this from the last that was compared, in the mean over its pixels (0 to 255), is no
 new one for the cut detector: else every step of a slow animation, which repeats its pictures, would look like a cut."""
 
-ABRUPT = 8.0
-"""A picture that differs from the one before by more than this may show other faces."""
+ABRUPT, ABRUPT_RATIO = 8.0, 2.0
+"""A picture that differs from the one before by more than this, and this many times as much as that one did from its
+own, may show other faces (our choice: the second spares moving cameras a second search of every picture)."""
 
 BLACK_LUMA, BLACK_SHARE = 0.1 * 255, 0.98
 """A picture is black when this share of its pixels is darker than this (the defaults of ffmpeg's blackdetect)."""
@@ -65,6 +66,8 @@ class ShotFinder:
         self._detector = _detector(config)
         self._first_s = self._last_s = 0.0
         self._gray_HW: NDArray[np.uint8] | None = None
+        self._change = 0.0
+        """By how much the last picture differs from the one before."""
         self._fed: list[tuple[float, float]] = []
         """For each picture that the detector saw: the time of the picture decoded before it, and its own."""
         self._changes: list[float] = []
@@ -87,11 +90,13 @@ class ShotFinder:
                 self._first_s = time_s
             self._cuts += self._cuts_at_the_ends()
             self._detector = _detector(self._config)
-            self._changes = []
+            self._change, self._changes = 0.0, []
             self._fed, self._fed_gray_HW, self._frozen_gray_HW = [], None, None
             abrupt = True
         else:
-            abrupt = _difference(gray_HW, self._gray_HW) > ABRUPT
+            change = _difference(gray_HW, self._gray_HW)
+            abrupt = change > max(ABRUPT, ABRUPT_RATIO * self._change)
+            self._change = change
         before_s = self._last_s if self._gray_HW is not None else time_s
         self._look_for_cut(time_s, before_s, picture_HWC, gray_HW)
         self._look_for_stillness(time_s, gray_HW)
