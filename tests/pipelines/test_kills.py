@@ -33,6 +33,9 @@ DRIVERS = 3 * SOAK
 
 LEAST_KILLS = 10 * SOAK
 
+KINDS = 4
+"""Driver, worker, a worker's child, node: each is killed at least once."""
+
 STAGE = "ray::Map"
 """How Ray names the processes that do a stage's work; others of the name `ray::` are its own services."""
 
@@ -107,12 +110,16 @@ def undisturbed(videos: Path, nodes: Nodes, tmp_path_factory: pytest.TempPathFac
     return shard_bytes(folder / "out"), job.seconds()
 
 
-def strike(kind: str, nodes: Nodes, random_: random.Random) -> bool:
-    """Kill one process of a kind, if there is one."""
+def strike(kind: str, nodes: Nodes, random_: random.Random, job: Job, end_s: float) -> bool:
+    """Kill one process of a kind, as soon as there is one: False if there was none before the driver's own end."""
     if kind == "node":
         return nodes.replace()
-    victims = nodes.workers() if kind == "worker" else nodes.children()
-    return bool(victims) and kill(random_.choice(victims))
+    while job.running() and job.seconds() < end_s:
+        victims = nodes.workers() if kind == "worker" else nodes.children()
+        if victims and kill(random_.choice(victims)):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_the_shard_set_is_that_of_an_undisturbed_run(
@@ -125,13 +132,14 @@ def test_the_shard_set_is_that_of_an_undisturbed_run(
         output = tmp_path / f"out{number}"
         job = Job(tmp_path / "log", f"input={videos}", f"output={output}", environment=nodes.environment)
         # The last driver of all is left alone, however often it was done before.
-        enough = kills["driver"] >= DRIVERS and kills.total() >= LEAST_KILLS
+        enough = kills["driver"] >= DRIVERS and kills.total() >= LEAST_KILLS and len(+kills) == KINDS
         end_s = random_.uniform(0.2, 0.8) * usual_s
         kinds = iter(random_.sample(["worker", "child", "node", "worker", "child"], 5))
         while job.running() and not enough and job.seconds() < end_s:
             time.sleep(random_.uniform(0.05, 0.25) * usual_s)
             kind = next(kinds, "worker")
-            kills[kind] += strike(kind, nodes, random_)
+            kills[kind] += strike(kind, nodes, random_, job, end_s)
+            print(f"{job.seconds():.1f} of {end_s:.1f} s: {kind} {+kills}", flush=True)
         if job.running() and not enough:
             job.kill()
             kills["driver"] += 1
@@ -150,8 +158,7 @@ def test_the_shard_set_is_that_of_an_undisturbed_run(
             assert differences(shard_bytes(output), shards) == [], f"after {kills}"
             assert list((output / "work/clips").iterdir()) == []
             number, finished = number + 1, {}
-    assert all(kills[kind] for kind in ("driver", "worker", "child", "node")), kills
-    print(kills)
+    assert len(+kills) == KINDS, kills
 
 
 def records(output: Path) -> dict[Path, int]:
