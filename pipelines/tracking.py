@@ -96,8 +96,9 @@ class Sighting:
 class Linker:
     """Links the faces of successive pictures into tracks.
 
-    A face continues the track whose last box it overlaps most. A track ends when its face is not seen for longer than
-    `longest_gap_s`, or jumps: no overlap, or a sudden change of size.
+    Of the tracks whose last box it overlaps, a face continues the one whose last landmarks are nearest to its own:
+    where two faces pass each other, boxes overlap either way, but eyes and mouths do not lie alike. A track ends when
+    its face is not seen for longer than `longest_gap_s`, or jumps: too little overlap, or a sudden change of size.
     """
 
     def __init__(self, config: FacesConfig) -> None:
@@ -163,18 +164,23 @@ def link_faces(samples: Iterable[tuple[float, Sequence[Face]]], config: FacesCon
 
 
 def _match(last: Sequence[Face], faces: Sequence[Face], config: FacesConfig) -> dict[int, int]:
-    """Which face continues which track (track index → face index), the best overlap first."""
+    """Which face continues which track (track index → face index), the nearest landmarks first."""
     pairs = [
-        (overlap(before.box_px, face.box_px), track_index, face_index)
+        (_distance_px(before, face), track_index, face_index)
         for track_index, before in enumerate(last)
         for face_index, face in enumerate(faces)
-        if _zoom(before, face) <= config.largest_zoom
+        if _zoom(before, face) <= config.largest_zoom and overlap(before.box_px, face.box_px) >= config.least_overlap
     ]
     taken: dict[int, int] = {}
-    for shared, track_index, face_index in sorted(pairs, key=lambda pair: (-pair[0], pair[1], pair[2])):
-        if shared >= config.least_overlap and track_index not in taken and face_index not in taken.values():
+    for _, track_index, face_index in sorted(pairs):
+        if track_index not in taken and face_index not in taken.values():
             taken[track_index] = face_index
     return taken
+
+
+def _distance_px(one: Face, other: Face) -> float:
+    """How far apart two faces' landmarks lie in the picture, in the mean."""
+    return float(np.linalg.norm(one.landmarks_N3[:, :2] - other.landmarks_N3[:, :2], axis=1).mean())
 
 
 def _zoom(one: Face, other: Face) -> float:

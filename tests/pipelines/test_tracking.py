@@ -1,5 +1,7 @@
 """Linking of faces into tracks, on faces whose identity is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +50,15 @@ def test_a_short_gap_is_bridged_and_a_long_one_ends_the_track() -> None:
 def test_a_sudden_change_ends_the_track(changed: Face) -> None:
     samples = [(t, [face(0, 0) if t < 1.0 else changed]) for t in times(20)]
     assert spans(link_faces(samples, CONFIG)) == [(0.0, 0.9), (1.0, 1.9)]
+
+
+def test_a_face_that_comes_into_the_same_place_does_not_take_over_the_track() -> None:
+    """The box of the face that comes overlaps more, but its landmarks lie the other way round."""
+    other = face(0, 0, mark=2)
+    other = replace(other, landmarks_N3=other.landmarks_N3[::-1].copy())
+    samples = [(t, [face(0, 0, mark=1)] if t < 1.0 else [other, face(40, 0, mark=1)]) for t in times(20)]
+    tracks = link_faces(samples, CONFIG)
+    assert sorted(set(track.blendshapes_KS[:, 0]) for track in tracks) == [{1.0}, {2.0}]
 
 
 def test_a_slow_walk_and_zoom_keep_the_track() -> None:
