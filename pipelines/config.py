@@ -14,7 +14,7 @@ from pipelines.segments import SegmentConfig
 from pipelines.shots import ShotsConfig
 from pipelines.tracking import FacesConfig
 
-PIPELINE_VERSION = "3"
+PIPELINE_VERSION = "4"
 """Raised whenever the same input and configuration give other clips than before."""
 
 

@@ -60,7 +60,7 @@ def test_dlibs_embedding_does_not_depend_on_place_angle_and_size(
         assert np.linalg.norm(straight - wrong) > DlibEmbedder.same_person
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     angle=st.floats(-3.1, 3.1), scale=st.floats(0.1, 10), x=st.floats(-500, 500), y=st.floats(-500, 500),
     seed=st.integers(0, 99),

@@ -99,7 +99,7 @@ def test_a_damaged_tag_does_not_keep_a_picture_from_being_turned(tmp_path: Path,
     assert load_picture(tmp_path / f"p.{ending}").shape == (8, 6, 3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=80))
 def test_any_metadata_leave_a_picture_readable(tail: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

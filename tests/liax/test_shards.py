@@ -57,7 +57,7 @@ def test_plain_webdataset_reads_a_shard(tmp_path: Path) -> None:
     assert all({"json", "mp4", "npz"} <= set(sample) for sample in samples)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.from_regex(r"[0-9a-f]{1,20}", fullmatch=True), min_size=1, max_size=5, unique=True))
 def test_bytes_depend_on_the_samples_alone_and_offsets_are_true(keys: list[str]) -> None:
     import tempfile

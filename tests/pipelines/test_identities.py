@@ -62,7 +62,7 @@ def signature(embedding: np.ndarray | None, embedder: str = "network") -> ClipSi
     return ClipSignature(embedder=embedder, embedding=text, hashes=[])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=12), seed=st.integers(0, 1000))
 def test_people_are_found_whatever_the_order_of_the_clips(sizes: list[int], seed: int) -> None:
     """Also where one person has more clips than neighbours are looked at."""
@@ -87,7 +87,7 @@ def test_a_chain_of_lookalikes_does_not_join_its_ends() -> None:
         assert np.linalg.norm(members[:, None] - members[None], axis=-1).max() < 0.6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(2, 60), threshold=st.floats(0.2, 1.9), seed=st.integers(0, 99))
 def test_nearest_pairs_are_exact_in_whatever_blocks(count: int, threshold: float, seed: int) -> None:
     means = on_grid(np.random.default_rng(seed).normal(size=(count, 8)))

@@ -26,7 +26,7 @@ from tests.job_runs import (
     write_talks,
 )  # fmt: skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]  # each kill costs a start
 
 DRIVERS = 3 * SOAK
 """How many drivers are killed, each some time after its start."""

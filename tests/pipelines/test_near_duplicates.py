@@ -41,7 +41,7 @@ def arrays(features: np.ndarray) -> FaceArrays:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 999), start=st.integers(0, 60), length=st.integers(60, 140), noise=st.floats(0, 1.0))
 def test_a_part_of_a_motion_is_recognised(seed: int, start: int, length: int, noise: float) -> None:
     whole = motion(seed, 200)
@@ -50,7 +50,7 @@ def test_a_part_of_a_motion_is_recognised(seed: int, start: int, length: int, no
     assert motion_agreement(part, whole, FPS) == pytest.approx(motion_agreement(whole, part, FPS))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 999), length=st.integers(60, 140))
 def test_another_motion_is_not(seed: int, length: int) -> None:
     assert motion_agreement(motion(seed, 200), motion(seed + 5000, length), FPS) < LEAST_AGREEMENT

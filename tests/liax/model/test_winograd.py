@@ -13,7 +13,7 @@ from liax.model.modulated import ModulatedConv2d
 from tests.liax.model import drawn
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     batch=st.integers(1, 3),
     channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),

@@ -243,7 +243,7 @@ def test_a_file_that_changes_its_size_is_cut_as_if_it_had_the_first_one(tmp_path
         assert int(ours[32, 48, 0]) == pytest.approx(int(theirs[60, 100, 0]), abs=4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     gaps_s=st.lists(st.floats(0.005, 0.5), min_size=2, max_size=60),
     start=st.integers(0, 30),
