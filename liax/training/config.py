@@ -29,8 +29,22 @@ class DataConfig(Config):
 
     least_gap_frames: int = Field(default=5, ge=0)
     """The two frames of a pair are at least so far apart (0.2 s at 25 fps). Our choice: nearer frames teach little."""
+    pairs_per_clip: int = Field(default=4, ge=1)
+    """Pairs that a clip gives in an epoch, all from one reading of it. Our choice: reading costs more than decoding."""
+    flip_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of pairs of which both frames are mirrored. Our choice of none: it makes turning left and right alike."""
+    shuffle_shards: int = Field(default=8, ge=1)
+    """Shards whose clips are mixed with each other; a larger number mixes better and reads less in sequence."""
     loader_workers: int = Field(default=0, ge=0)
     """Processes of each worker that decode ahead; 0 decodes in the worker itself."""
+    prefetch_steps: int = Field(default=2, ge=1)
+    """Steps whose pictures each of those processes holds ready."""
+    cache_bytes: int = Field(default=0, ge=0)
+    """Size of the copy of clips that each machine keeps on its disk (useful with s3:// shards); 0 keeps none."""
+    cache_folder: str | None = None
+    """Where that copy is; None for a folder in the cache of weight files."""
+    ingest: Literal["local", "ray"] = "local"
+    """Who decodes: `local`, the training workers' own processes; `ray`, Ray Data on the cluster's free CPU cores."""
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -43,6 +57,8 @@ class AdamConfig(Config):
     """Learning rate."""
     betas: tuple[Decay, Decay]
     """Decay of the mean and of the mean square of gradients."""
+    eps: float = Field(default=1e-8, gt=0)
+    """Added to the root of the mean square (torch's default)."""
 
 
 class DiscriminatorAdam(AdamConfig):
@@ -80,13 +96,38 @@ class EmaConfig(Config):
     random start."""
 
 
+class ComputeConfig(Config):
+    """How a step is computed. None of it changes what is computed, but for rounding."""
+
+    dtype: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of convolutions, by autocast; weights, losses, codes and flow stay float32. `auto`: bfloat16 where it is fast."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Most pairs that a worker computes at once; the rest of its share of the batch follows and is added up (gradient
+    accumulation). None for its whole share."""
+    channels_last: bool = True
+    """Maps lie in memory with their channels last, as convolutions in bfloat16 want them."""
+    recompute: bool = False
+    """Keep the inputs of blocks only and compute them again in the backward pass (activation checkpointing)."""
+    compile: bool = False
+    """Let torch.compile fuse the generator (CUDA); the discriminator is differentiated twice, which it cannot."""
+
+
+class FaultConfig(Config):
+    """What becomes of a step whose loss or gradient is not finite."""
+
+    skipped_in_a_row: int = Field(default=10, ge=1)
+    """A bad step is left out; so many in a row end the run."""
+
+
 class CheckpointConfig(Config):
     """When the state is saved."""
 
     every_steps: int = Field(default=1000, ge=1)
     """Steps between checkpoints; the last step always makes one."""
     keep: int = Field(default=3, ge=1)
-    """How many of the newest are kept."""
+    """How many of the newest are kept, beside the one with the best validation."""
+    in_background: bool = True
+    """Write while training goes on; the next checkpoint waits for the one before."""
 
 
 class TrackingConfig(Config):
@@ -97,11 +138,15 @@ class TrackingConfig(Config):
     experiment: str = "liax"
     """Name of the MLflow experiment."""
     every_steps: int = Field(default=10, ge=1)
-    """Steps between messages to MLflow; every step's numbers are in metrics.jsonl anyway."""
+    """Steps between writings of the record file, which has the numbers of every step."""
     pictures_every_steps: int = Field(default=1000, ge=1)
     """Steps between picture grids and validation; the last step always makes one."""
     pictures: int = Field(default=4, ge=1)
     """Pairs in a grid."""
+    validation_pairs: int = Field(default=64, ge=1)
+    """Pairs that the validation's numbers are means over: first frame to later frame, clips in turn."""
+    video_frames: int = Field(default=50, ge=0)
+    """Frames of the video that shows one validation clip; 0 makes none."""
 
 
 class TrainConfig(Config):
@@ -115,13 +160,15 @@ class TrainConfig(Config):
     """`ray`: workers of Ray Train; `process`: this process alone, which needs PyTorch only."""
     workers: int = Field(default=1, ge=1)
     """Number of training processes."""
+    least_workers: int | None = Field(default=None, ge=1)
+    """Train on with so few while the cluster has no more (elastic training on Ray); None for `workers`."""
     cpus_per_worker: int = Field(default=1, ge=1)
     """CPU cores, and threads of PyTorch, of each."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where each worker computes; `cuda` takes one GPU each."""
     engine: Literal["plain", "deepspeed"] = "plain"
     """What averages gradients and keeps the optimiser's state."""
-    zero_stage: Literal[0, 1, 2] | None = None
+    zero_stage: Literal[0, 1, 2, 3] | None = None
     """DeepSpeed's stage for the generator; None for 1. The discriminator's is this, at most 1."""
     max_failures: int = Field(default=3, ge=0)
     """How often Ray Train starts the workers again, from the latest checkpoint, after one died."""
@@ -136,6 +183,8 @@ class TrainConfig(Config):
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     ema: EmaConfig = EmaConfig()
+    compute: ComputeConfig = ComputeConfig()
+    faults: FaultConfig = FaultConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     tracking: TrackingConfig = TrackingConfig()
 
@@ -143,6 +192,8 @@ class TrainConfig(Config):
     def _check(self) -> Self:
         if self.batch % self.workers:
             raise ValueError(f"batch={self.batch} cannot be divided among workers={self.workers}")
+        if self.least_workers is not None and not self.least_workers <= self.workers:
+            raise ValueError(f"least_workers={self.least_workers} is more than workers={self.workers}")
         if self.engine == "plain" and self.zero_stage is not None:
             raise ValueError("zero_stage needs engine=deepspeed")
         if self.run_on == "process" and (self.workers > 1 or self.engine == "deepspeed"):
@@ -155,11 +206,12 @@ class TrainConfig(Config):
         if self.loss.r1_gamma == 0:
             return plain
         share = every / (every + 1)
-        return AdamConfig(lr=plain.lr * share, betas=(plain.betas[0] ** share, plain.betas[1] ** share))
+        return AdamConfig(lr=plain.lr * share, betas=(plain.betas[0] ** share, plain.betas[1] ** share), eps=plain.eps)
 
     def identity(self, set_id: str) -> str:
         """Names what is computed, whoever computes it and however long: runs of one identity continue each other."""
         decisive = ("seed", "batch", "model", "data", "loss", "optimizer", "ema")
         values = self.model_dump(mode="json", include=set(decisive))
-        values["data"].pop("loader_workers")
+        for name in ("loader_workers", "prefetch_steps", "cache_bytes", "cache_folder", "ingest"):
+            values["data"].pop(name)
         return config_id({**values, "set_id": set_id})
