@@ -24,3 +24,10 @@ class MotionDictionary(nn.Module):
         """Q_DM, float32."""
         with full_precision(self.weight):
             return torch.linalg.qr(at_least_float32(self.weight) + 1e-8).Q
+
+
+def least_of_r(weight_DM: Tensor) -> float:
+    """The smallest |R_ii| of the dictionary's QR factorisation: near 0, a direction is lost in the others' span."""
+    with torch.no_grad():
+        r_MM = torch.linalg.qr(at_least_float32(weight_DM) + 1e-8).R
+        return float(r_MM.diagonal().abs().min())

@@ -156,8 +156,9 @@ class TrainConfig(Config):
     """Shard set to learn from: a folder or s3:// prefix that the preprocessing wrote."""
     output: str
     """Folder or s3:// prefix for checkpoints and records. The same command again continues the run in it."""
-    run_on: Literal["ray", "process"] = "ray"
-    """`ray`: workers of Ray Train; `process`: this process alone, which needs PyTorch only."""
+    run_on: Literal["ray", "torchrun", "process"] = "ray"
+    """`ray`: workers of Ray Train; `torchrun`: the processes that torchrun started; `process`: this process alone,
+    which needs PyTorch only."""
     workers: int = Field(default=1, ge=1)
     """Number of training processes."""
     least_workers: int | None = Field(default=None, ge=1)
@@ -198,6 +199,8 @@ class TrainConfig(Config):
             raise ValueError("zero_stage needs engine=deepspeed")
         if self.run_on == "process" and (self.workers > 1 or self.engine == "deepspeed"):
             raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
+        if self.run_on != "ray" and (self.least_workers is not None or self.data.ingest == "ray"):
+            raise ValueError("least_workers and data.ingest=ray need run_on=ray")
         return self
 
     def discriminator_adam(self) -> AdamConfig:

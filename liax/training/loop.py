@@ -1,66 +1,109 @@
 """The training loop, on one worker of one or many. Plain PyTorch: needs neither Ray, DeepSpeed nor MLflow."""
 
 import json
-import math
+import time
 from collections.abc import Callable
+
+import torch
 
 from liax import storage
 from liax.errors import JobError
+from liax.model.dictionary import least_of_r
 from liax.model.network import LiaX
-from liax.training.checkpoint import save_checkpoint
+from liax.training.checkpoint_writer import CheckpointWriter
 from liax.training.clock import Clock
 from liax.training.config import TrainConfig
+from liax.training.ema import update_average
+from liax.training.faults import Faults
 from liax.training.place import Place
 from liax.training.preview import preview
 from liax.training.records import Numbers, Records, read_records
 from liax.training.run import Run, start
-from liax.training.step import gan_step, phases
+from liax.training.speed import Speed
+from liax.training.step import Objective, gan_step, phases
+from liax.training.system import system_numbers
+from liax.training.validation import validate, validation_video
 
 SUMMARY_FILE = "summary.json"
 MEAN_OF_STEPS = 10
 """The summary's first and last losses are means of so many steps, because single ones scatter."""
 
 
-def train(config: TrainConfig, place: Place, show: Callable[[int, Numbers], None]) -> None:
+class Preempted(JobError):
+    """The machine is about to be taken away; the state was saved, and the run goes on elsewhere."""
+
+
+def train(
+    config: TrainConfig,
+    place: Place,
+    show: Callable[[int, Numbers], None],
+    notice: Callable[[], bool] = lambda: False,
+) -> None:
     """Train from the latest checkpoint, or from the start, to the last step.
 
     Args:
         config: see `liax.training.run.check`, which has been called before.
         place: of this worker.
         show: called on the leading worker with the steps done and the step's numbers.
+        notice: whether this worker is about to be taken away. If any worker's is, all save the state and leave.
 
     Raises:
-        JobError: a loss is not finite.
+        JobError: too many steps in a row were not finite.
+        Preempted: a worker had notice.
+        StorageError: checkpoints could not be written.
     """
     clock = Clock()
     with clock.time("start"):
         run = start(config, place)
         records = Records(config.output, run.step, config.tracking.every_steps)
-    while run.step < config.steps:
-        with clock.time("data"):
-            batch = next(run.data)
-        with clock.time("step"):
-            networks, now = run.networks, phases(run.step, config.loss)
-            numbers = place.mean(gan_step(networks.generator, networks.discriminator, batch, config.loss, now))
-            run.step += 1
-            require_finite(numbers, run.step)
-            if networks.ema is not None:
-                networks.ema.update(networks.generator.module, config.batch, run.step * config.batch)
-        if due(run.step, config.tracking.pictures_every_steps, config.steps):
-            with clock.time("pictures"):
-                numbers |= write_preview(run, config)
-        if place.leads:
-            records.add(run.step, numbers)
-            show(run.step, numbers)
-        if due(run.step, config.checkpoint.every_steps, config.steps):
-            with clock.time("checkpoint"):
-                if place.leads:
-                    records.flush()  # first: a run that continues at the checkpoint does not do these steps again
-                save_checkpoint(run.networks, run.step, run.identity, config, place)
-                if place.leads:
-                    records.begin_next(run.step)
+        faults = Faults(config.faults.skipped_in_a_row, config.output, place)
+        speed = Speed(config, place)
+    with CheckpointWriter(config, place, run.identity) as checkpoints:
+        while run.step < config.steps:
+            numbers = one_step(run, config, place, faults, clock)
+            leave = place.any(notice())
+            if due(run.step, config.tracking.pictures_every_steps, config.steps):
+                with clock.time("pictures"):
+                    numbers |= look(run, config, place)
+            if place.leads:
+                speed.step()
+                if due(run.step, config.tracking.every_steps, config.steps):
+                    numbers |= speed.numbers() | system_numbers(config.output) | state_numbers(run, config)
+                records.add(run.step, numbers)
+                show(run.step, numbers)
+            if leave or due(run.step, config.checkpoint.every_steps, config.steps):
+                with clock.time("checkpoint"):
+                    if place.leads:
+                        records.flush()  # first: a run that continues here does not do these steps again
+                    checkpoints.save(run.networks, run.step, numbers.get("val/l1"))
+                    if place.leads:
+                        records.begin_next(run.step)
+            if leave:
+                break
+    if run.step < config.steps:
+        raise Preempted(f"left at step {run.step}, because a machine is about to be taken away; the state is saved")
     if place.leads:
         write_summary(config, clock.seconds())
+
+
+def one_step(run: Run, config: TrainConfig, place: Place, faults: Faults, clock: Clock) -> Numbers:
+    """Read a step's pairs and train on them; returns the means of all workers' terms."""
+    started_s = time.monotonic()
+    with clock.time("data"):
+        data = next(run.data)
+    waited_s = time.monotonic() - started_s
+    with clock.time("step"):
+        networks = run.networks
+        objective = Objective(config.loss, run.step, run.perceptual, run.dtype)
+        now = phases(run.step, config.loss)
+        terms, good = gan_step(networks.generator, networks.discriminator, data.micro_batches, objective, now)
+        own = {"data/wait_s": waited_s, "data/unreadable": float(data.unreadable)}
+        numbers = place.mean(terms | {name: torch.tensor(value) for name, value in own.items()})
+        run.step += 1
+        faults.step(run.step, good, data.micro_batches, numbers)
+        if good:
+            update_average(networks.ema, networks.generator, config.batch, run.step * config.batch)
+    return numbers | {"data/unreadable": numbers["data/unreadable"] * place.world_size, "skipped": float(not good)}
 
 
 def due(step: int, every_steps: int, last_step: int) -> bool:
@@ -68,25 +111,34 @@ def due(step: int, every_steps: int, last_step: int) -> bool:
     return step % every_steps == 0 or step == last_step
 
 
-def require_finite(numbers: Numbers, step: int) -> None:
-    """Raise JobError if a loss is infinite or not a number; the latest checkpoint is from before."""
-    wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
-    if wrong:
-        raise JobError(
-            f"training stopped at step {step}: {', '.join(wrong)} not finite; "
-            "try a lower optimizer.generator.lr, in a new output"
-        )
+@torch.no_grad()
+def look(run: Run, config: TrainConfig, place: Place) -> Numbers:
+    """Write `pictures/<step>.png` and `videos/<step>.mp4`, and return the validation's numbers, on the leading worker.
 
-
-def write_preview(run: Run, config: TrainConfig) -> Numbers:
-    """On the leading worker, write `pictures/<step>.png` and return the validation numbers."""
-    if run.networks.ema is None:
+    Every worker calls it, because a network in parts is whole only where all take part.
+    """
+    generator, ema = run.networks.generator, run.networks.ema
+    current_BCHW = generator(run.shown["source"], run.shown["driving"])[0]
+    if ema is None or run.validation is None:
         return {}
-    current = run.networks.generator.module
-    assert isinstance(current, LiaX)
-    picture, numbers = preview(current, run.networks.ema.model, run.validation)
+    picture = preview(current_BCHW, ema.model, run.shown)
     storage.write_bytes(storage.join(config.output, "pictures", f"{run.step:08d}.png"), picture)
-    return numbers
+    if run.validation.clip:
+        video = validation_video(ema.model, run.validation, place.device)
+        storage.write_bytes(storage.join(config.output, "videos", f"{run.step:08d}.mp4"), video)
+    return validate(ema.model, run.validation, place.device)
+
+
+def state_numbers(run: Run, config: TrainConfig) -> Numbers:
+    """Learning rates, and how near the dictionary is to losing a direction: min |R_ii| of its QR factorisation."""
+    assert run.networks.ema is not None
+    model = run.networks.ema.model
+    assert isinstance(model, LiaX)
+    return {
+        "lr/generator": config.optimizer.generator.lr,
+        "lr/discriminator": config.discriminator_adam().lr,
+        "dictionary/least_r": least_of_r(model.directions.weight),
+    }
 
 
 def complete_summary(config: TrainConfig) -> None:
@@ -107,7 +159,8 @@ def write_summary(config: TrainConfig, seconds: dict[str, float]) -> None:
         values = [numbers[name] for numbers in steps]
         first, last = values[:MEAN_OF_STEPS], values[-MEAN_OF_STEPS:]
         summary |= {f"{name}_first": sum(first) / len(first), f"{name}_last": sum(last) / len(last)}
-    last_preview = next(numbers for _, numbers in reversed(lines) if "val/l1" in numbers)
-    summary |= {name.replace("/", "_"): value for name, value in last_preview.items() if name.startswith("val/")}
+    last_look = next(numbers for _, numbers in reversed(lines) if "val/l1" in numbers)
+    summary |= {name.replace("/", "_"): value for name, value in last_look.items() if name.startswith("val/")}
+    summary["skipped_steps"] = int(sum(numbers.get("skipped", 0) for numbers in steps))
     summary["seconds"] = seconds
     storage.write_bytes(storage.join(config.output, SUMMARY_FILE), json.dumps(summary, indent=1).encode())

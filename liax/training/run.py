@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch.utils.data import default_collate
+from torch import nn
 
 from liax import storage
 from liax.config import Config, build
@@ -82,8 +82,14 @@ class Run:
     """A run on one worker, at `step` steps done."""
 
     networks: Networks
-    data: Iterator[PairBatch]
-    validation: PairBatch
+    data: Iterator[StepData]
+    validation: Validation | None
+    """On the leading worker."""
+    shown: PairBatch
+    """The pairs of the picture grid, on every worker."""
+    perceptual: nn.Module | None
+    dtype: torch.dtype
+    share: Share
     identity: str
     step: int
 
@@ -92,23 +98,24 @@ def start(config: TrainConfig, place: Place) -> Run:
     """Make networks and data, as they were at the latest checkpoint if there is one."""
     torch.set_num_threads(config.cpus_per_worker)
     shards = ShardSet(config.shards)
-    networks = make_networks(config, place)
+    share = divide(config.batch, place.world_size, config.compute.micro_batch)
+    networks = make_networks(config, place, share)
     saved, step = latest_checkpoint(config.output), 0
     if saved is not None:
         restore(networks, saved)
         step = saved.state.step
     size_px = config.model.generator().size_px
-    training = choose_samples(shards, "train", size_px)
-    order = PairOrder([ref.sample.frames for ref in training], config.seed, config.data.least_gap_frames)
-    dataset = PairDataset(shards, training, order, size_px)
-    sampler = StepSampler(range(step, config.steps), config.batch, place.rank, place.world_size)
-    loaded = batches(dataset, sampler, config.data.loader_workers)
+    validation = _validation(config, shards, size_px)
     return Run(
-        networks,
-        (_to_device(batch, place.device) for batch in loaded),
-        _to_device(_validation_pairs(config, shards, size_px), place.device),
-        config.identity(shards.set_id),
-        step,
+        networks=networks,
+        data=_data(config, shards, place, share, step),
+        validation=validation if place.leads else None,
+        shown=validation.batch(0, config.tracking.pictures, place.device),
+        perceptual=make_perceptual(config.loss, place.device),
+        dtype=choose_dtype(config.compute.dtype, str(place.device)),
+        share=share,
+        identity=config.identity(shards.set_id),
+        step=step,
     )
 
 
@@ -119,39 +126,67 @@ def discriminator_layout(config: TrainConfig) -> DiscriminatorConfig:
     return build(DiscriminatorConfig, layout, "model.discriminator_width")
 
 
-def make_networks(config: TrainConfig, place: Place) -> Networks:
+def make_networks(config: TrainConfig, place: Place, share: Share) -> Networks:
     """Both networks with their engines, the same on every worker, from the run's seed."""
-    layout = config.model.generator()
+    layout, micro_batches = config.model.generator(), share.micro_batches
     torch.manual_seed(config.seed)
     generator = LiaX(layout).to(place.device)
     discriminator = Discriminator(discriminator_layout(config)).to(place.device)
     ema = Ema(generator, config.ema) if place.leads else None
+    if config.compute.recompute:
+        recompute_blocks(generator)
+    if config.compute.compile:
+        generator.compile()
+    for_generator, for_discriminator = config.optimizer.generator, config.discriminator_adam()
     trained: tuple[Trained, Trained]
     if config.engine == "deepspeed":
         from liax.training.deepspeed_engine import DeepSpeedTrained, start_deepspeed
 
         start_deepspeed(place)
-        stage, local_batch = config.zero_stage if config.zero_stage is not None else 1, config.batch // place.world_size
+        stage = config.zero_stage if config.zero_stage is not None else 1
         trained = (
-            DeepSpeedTrained(generator, config.optimizer.generator, stage, local_batch),
-            DeepSpeedTrained(discriminator, config.discriminator_adam(), min(stage, 1), local_batch),
+            DeepSpeedTrained(generator, for_generator, stage, place, share.pairs, micro_batches),
+            DeepSpeedTrained(discriminator, for_discriminator, min(stage, 1), place, share.pairs, micro_batches),
         )
     else:
         trained = (
-            PlainTrained(generator, config.optimizer.generator, place),
-            PlainTrained(discriminator, config.discriminator_adam(), place),
+            PlainTrained(generator, for_generator, place, micro_batches, called_directly=True),
+            PlainTrained(discriminator, for_discriminator, place, micro_batches, called_directly=False),
         )
     return Networks(trained[0], trained[1], ema)
 
 
-def _validation_pairs(config: TrainConfig, shards: ShardSet, size_px: int) -> PairBatch:
-    """A few fixed pairs, of validation clips where there are some."""
+def _data(config: TrainConfig, shards: ShardSet, place: Place, share: Share, first_step: int) -> Iterator[StepData]:
+    """This worker's micro-batches, step after step, on its device."""
+    loaded = open_training_data(
+        shards,
+        config.data,
+        seed=config.seed,
+        size_px=config.model.generator().size_px,
+        batch=config.batch,
+        accumulation=share.micro_batches,
+        rank=place.rank,
+        world_size=place.world_size,
+        first_step=first_step,
+        last_step=config.steps,
+        pin_memory=place.device.type == "cuda",
+    )
+    order = torch.channels_last if config.compute.channels_last else torch.contiguous_format
+    for step in loaded:
+        moved = [_to_device(pairs, place.device, order) for pairs in step.micro_batches]
+        yield StepData(moved, step.unreadable)
+
+
+def _validation(config: TrainConfig, shards: ShardSet, size_px: int) -> Validation:
+    """Pairs of validation clips where there are some; every worker reads them, for the grid is made by all."""
     samples = choose_samples(shards, "val", size_px) or choose_samples(shards, "train", size_px)
-    order = PairOrder([ref.sample.frames for ref in samples], VALIDATION_SEED, config.data.least_gap_frames)
-    dataset = PairDataset(shards, samples, order, size_px)
-    pairs: PairBatch = default_collate([dataset[position] for position in range(config.tracking.pictures)])
-    return pairs
+    tracking = config.tracking
+    pairs = max(tracking.pictures, tracking.validation_pairs)
+    return read_validation(shards, samples, size_px, pairs, tracking.video_frames)
 
 
-def _to_device(batch: PairBatch, device: torch.device) -> PairBatch:
-    return PairBatch(source=batch["source"].to(device), driving=batch["driving"].to(device))
+def _to_device(batch: PairBatch, device: torch.device, order: torch.memory_format) -> PairBatch:
+    source, driving = (
+        batch[side].to(device, memory_format=order, non_blocking=True) for side in ("source", "driving")
+    )
+    return PairBatch(source=source, driving=driving)

@@ -1,12 +1,20 @@
 """One step of optimisation, in the phases of StyleGAN2: Gmain, Dmain and, now and then, Dr1. Plain PyTorch.
 
-Shapes: B pairs, C = 3 channels, H W pixels. The discriminator is always called as `.module`, past its engine:
-DeepSpeed's engines accept neither another network's backward pass through them nor R1's two backward passes.
+Each phase goes through the step's micro-batches and ends with one update. The discriminator is always called as
+`.module`, past its engine: DeepSpeed's engines accept neither another network's backward pass through them nor R1's
+two backward passes.
+
+Shapes: B pairs of a micro-batch, C = 3 channels, H W pixels, M directions.
 """
 
+import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from liax.data.dataset import PairBatch
 from liax.losses import adversarial
@@ -14,6 +22,11 @@ from liax.losses.reconstruction import l1
 from liax.losses.sparsity import mean_magnitude
 from liax.losses.total import GeneratorTerms, LossConfig
 from liax.training.engine import Trained, frozen
+
+ItemT = TypeVar("ItemT")
+
+Terms = dict[str, Tensor]
+"""Detached scalars of this worker, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +37,27 @@ class Phases:
     r1: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is minimised, and at which precision.
+
+    Args:
+        config: weights of the terms.
+        step: steps done before this one; some weights depend on it.
+        perceptual: compares result and driving picture, B×3×H×W each, in one scalar; None for no such term.
+        dtype: of convolutions, by autocast. R1 is float32 always: it is differentiated twice.
+    """
+
+    config: LossConfig
+    step: int = 0
+    perceptual: nn.Module | None = None
+    dtype: torch.dtype = torch.float32
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The context of forward passes. It is ours because DeepSpeed's does not reach `.module` calls."""
+        return torch.autocast(device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+
 def phases(step: int, config: LossConfig) -> Phases:
     """The phases of a step (from 0)."""
     since_start = step - config.adversarial_start_step
@@ -32,51 +66,103 @@ def phases(step: int, config: LossConfig) -> Phases:
 
 
 def gan_step(
-    generator: Trained, discriminator: Trained, batch: PairBatch, config: LossConfig, now: Phases
-) -> dict[str, Tensor]:
-    """Update both networks once.
+    generator: Trained, discriminator: Trained, micro_batches: Sequence[PairBatch], objective: Objective, now: Phases
+) -> tuple[Terms, bool]:
+    """Update both networks once. What is not finite updates nothing, and what follows it in the step is left out.
 
     Returns:
-        Every term by name, detached scalars of this worker.
+        Every term by name, means over the micro-batches; whether every update was made.
     """
-    terms, result_BCHW = generator_step(generator, discriminator, batch, config, now.adversarial)
-    if now.adversarial:
-        terms |= discriminator_step(discriminator, batch["driving"], result_BCHW)
-    if now.r1:
-        terms |= r1_step(discriminator, batch["driving"], config)
-    return terms
+    terms, results = generator_step(generator, discriminator, micro_batches, objective, now)
+    good = _finite(terms, "gradient/generator")
+    reals = [batch["driving"] for batch in micro_batches]
+    if good and now.adversarial:
+        terms |= discriminator_step(discriminator, reals, results, objective)
+        good = _finite(terms, "gradient/discriminator")
+    if good and now.r1:
+        terms |= r1_step(discriminator, reals, objective)
+        good = _finite(terms, "gradient/r1")
+    return terms, good
 
 
 def generator_step(
-    generator: Trained, discriminator: Trained, batch: PairBatch, config: LossConfig, adversarial_on: bool
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Gmain: L1 + λ·mean|a_d| + w·softplus(-D(result)) (LIA-X, eq. 9).
+    generator: Trained, discriminator: Trained, micro_batches: Sequence[PairBatch], objective: Objective, now: Phases
+) -> tuple[Terms, list[Tensor]]:
+    """Gmain: L1 + λ_vgg·VGG + w·softplus(-D(result)) + λ_sparse·mean|a_d| (LIA-X, eq. 9).
 
     Returns:
-        The terms, and the detached result B×C×H×W in about [-1, 1].
+        The terms; the detached results B×C×H×W of each micro-batch, about [-1, 1].
     """
-    result_BCHW, driving_BM = generator(batch["source"], batch["driving"])
+    sums, results = _Sums(), []
     with frozen(discriminator.module):
-        fooled = adversarial.generator_loss(discriminator.module(result_BCHW)) if adversarial_on else None
-        terms = GeneratorTerms(l1(result_BCHW, batch["driving"]), mean_magnitude(driving_BM), fooled)
-        total = terms.total(config)
-        generator.update(total)
-    named = {"loss": total, "l1": terms.l1, "sparsity": terms.sparsity}
-    if fooled is not None:
-        named["adversarial"] = fooled
-    return {name: value.detach() for name, value in named.items()}, result_BCHW.detach()
+        for batch, last in _with_last(micro_batches):
+            source_BCHW, driving_BCHW = batch["source"], batch["driving"]
+            with generator.micro_batch(last=last):
+                with objective.autocast(driving_BCHW.device):
+                    result_BCHW, driving_BM = generator(source_BCHW, driving_BCHW)
+                    terms = GeneratorTerms(
+                        l1=l1(result_BCHW, driving_BCHW),
+                        sparsity=mean_magnitude(driving_BM),
+                        perceptual=None if objective.perceptual is None else objective.perceptual(result_BCHW, driving_BCHW),
+                        adversarial=adversarial.generator_loss(discriminator.module(result_BCHW))
+                        if now.adversarial
+                        else None,
+                    )
+                total = terms.total(objective.config, objective.step)
+                generator.backward(total)
+            sums.add({"loss": total, **terms.named()})
+            results.append(result_BCHW.detach())
+    return sums.means() | {"gradient/generator": _norm(generator.step(), results[0])}, results
 
 
-def discriminator_step(discriminator: Trained, real_BCHW: Tensor, fake_BCHW: Tensor) -> dict[str, Tensor]:
-    """Dmain: softplus(-D(real)) + softplus(D(fake)), with the picture that Gmain made (LIA does so too)."""
-    real, fake = discriminator.module(real_BCHW), discriminator.module(fake_BCHW)
-    loss = adversarial.discriminator_loss(real, fake)
-    discriminator.update(loss)
-    return {"discriminator": loss.detach(), "real": real.detach().mean(), "fake": fake.detach().mean()}
+def discriminator_step(
+    discriminator: Trained, reals: Sequence[Tensor], fakes: Sequence[Tensor], objective: Objective
+) -> Terms:
+    """Dmain: softplus(-D(real)) + softplus(D(fake)), with the pictures that Gmain made (LIA does so too)."""
+    sums = _Sums()
+    for (real_BCHW, fake_BCHW), last in _with_last(list(zip(reals, fakes, strict=True))):
+        with discriminator.micro_batch(last=last):
+            with objective.autocast(real_BCHW.device):
+                real, fake = discriminator.module(real_BCHW), discriminator.module(fake_BCHW)
+            loss = adversarial.discriminator_loss(real, fake)
+            discriminator.backward(loss)
+        sums.add({"discriminator": loss, "real": real.mean(), "fake": fake.mean()})
+    return sums.means() | {"gradient/discriminator": _norm(discriminator.step(), reals[0])}
 
 
-def r1_step(discriminator: Trained, real_BCHW: Tensor, config: LossConfig) -> dict[str, Tensor]:
+def r1_step(discriminator: Trained, reals: Sequence[Tensor], objective: Objective) -> Terms:
     """Dr1: γ/2 · |∇D(real)|², as many times stronger as it is rarer (StyleGAN2, lazy regularisation)."""
-    penalty = adversarial.r1_penalty(discriminator.module, real_BCHW)
-    discriminator.update(penalty * (config.r1_gamma / 2 * config.r1_every))
-    return {"r1": penalty.detach()}
+    sums, config = _Sums(), objective.config
+    for real_BCHW, last in _with_last(reals):
+        with discriminator.micro_batch(last=last):
+            penalty = adversarial.r1_penalty(discriminator.module, real_BCHW)
+            discriminator.backward(penalty * (config.r1_gamma / 2 * config.r1_every))
+        sums.add({"r1": penalty})
+    return sums.means() | {"gradient/r1": _norm(discriminator.step(), reals[0])}
+
+
+class _Sums:
+    """Means of named scalars over micro-batches of one size."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[Tensor]] = defaultdict(list)
+
+    def add(self, terms: Terms) -> None:
+        for name, value in terms.items():
+            self._values[name].append(value.detach())
+
+    def means(self) -> Terms:
+        return {name: torch.stack(values).mean() for name, values in self._values.items()}
+
+
+def _with_last(items: Sequence[ItemT]) -> list[tuple[ItemT, bool]]:
+    return [(item, number == len(items) - 1) for number, item in enumerate(items)]
+
+
+def _norm(length: float, like: Tensor) -> Tensor:
+    return torch.tensor(length, device=like.device)
+
+
+def _finite(terms: Terms, name: str) -> bool:
+    """Whether an update was made; the length of its gradient is the same on all workers, so they agree."""
+    return math.isfinite(terms[name].item())
