@@ -41,7 +41,7 @@ def test_a_configuration_that_cannot_be_built_is_refused(values: dict[str, float
 
 
 def test_an_unknown_preset_or_size_is_refused_with_the_choices() -> None:
-    with pytest.raises(UserError, match=r"huge.*tiny, base, middle, large"):
+    with pytest.raises(UserError, match=r"huge.*tiny, small, base, middle, large"):
         preset("huge")
     with pytest.raises(UserError, match="64, 128, 256 or 512"):
         preset("base", 100)
