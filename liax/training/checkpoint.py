@@ -1,42 +1,63 @@
-"""Checkpoints: safetensors and two text files in `<output>/checkpoints/<step>/`.
+"""Checkpoints as they are read: safetensors and a few text files in `<output>/checkpoints/<step>/`.
 
 `model.safetensors` and `config.json` are the averaged generator, so that the folder itself loads as a model.
-`state.json` lists every file with its hash and is written last: a folder without one is no checkpoint.
-`checkpoints/latest` names the newest; where that one is not complete any more, the newest complete one counts. No
-random state is kept because training draws no random numbers: the order of the data is a function of the step.
+`state.json` lists every file with its size and hash and is written last: a folder without one is no checkpoint.
+`checkpoints/latest` names the newest and `checkpoints/best` the one with the best validation; where a named one is
+not complete any more, another that is takes its place. Nothing is ever unpickled. See `checkpoint_writer`.
 """
 
 import hashlib
 import json
-import shutil
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
-from safetensors.torch import load, save
-from torch import Tensor
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from liax import storage
-from liax.config import Config, build, to_yaml
-from liax.errors import UserError
-from liax.model.weights import CONFIG_FILE, WEIGHTS_FILE, save_model
-from liax.training.config import TrainConfig
+from liax.config import Config, build
+from liax.errors import NoFileError, UserError
+from liax.model.config import PRESETS, ModelConfig
+from liax.model.network import LiaX
+from liax.model.weights import CONFIG_FILE, WEIGHTS_FILE, check_shapes
+from liax.progress import say
 from liax.training.ema import Ema
-from liax.training.engine import Trained
-from liax.training.place import Place
+from liax.training.engine import ADAM_STATE, Trained
+from liax.training.random_state import set_random_state
 
 STATE_FILE = "state.json"
 TRAIN_FILE = "train.yaml"
+LATEST, BEST = "latest", "best"
+"""Text files in `checkpoints/`, each with the name of a checkpoint's folder."""
+STEP_DIGITS = 8
+"""Of a folder's name, at least."""
 
 
 class CheckpointState(Config):
     """What a checkpoint is; see the head of the file."""
 
     step: int
-    """Steps done; the next batch starts at pair `step * batch`."""
+    """Steps done."""
+    pairs: int
+    """Position of the next pair in the order of the data, the same for any number of workers."""
+    updates: dict[str, int]
+    """Of each network's optimiser, R1's among the discriminator's."""
+    skipped: int
+    """Steps that were left out because they were not finite."""
+    score: float | None
+    """The validation's, lower is better; None if there was none at this step."""
     identity: str
     """`TrainConfig.identity` of the run."""
+    versions: dict[str, str]
+    """Of the software that wrote it. For information only."""
     files: dict[str, str]
     """SHA-256 by file name."""
+    sizes_bytes: dict[str, int]
+    """Size by file name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +66,28 @@ class Checkpoint:
 
     url: str
     state: CheckpointState
+    instead_of: str | None = None
+    """The one that should have been it but is not complete."""
 
     def tensors(self, name: str) -> dict[str, Tensor]:
-        """The tensors of `<name>.safetensors`. Raises UserError if the file is not the one that was written."""
+        """The tensors of `<name>.safetensors`, which are read from the disk as they are used.
+
+        Raises:
+            UserError: the file is not the one that was written.
+        """
         file = f"{name}.safetensors"
-        data = storage.read_bytes(storage.join(self.url, file))
-        if hashlib.sha256(data).hexdigest() != self.state.files[file]:
-            raise UserError(
-                f"{self.url}/{file} was changed or damaged since it was written: "
-                f"remove {self.url}, and training continues at the checkpoint before it"
-            )
-        return load(data)
+        with storage.local_copy(storage.join(self.url, file)) as local:
+            with local.open("rb") as data:
+                found = hashlib.file_digest(data, "sha256").hexdigest()
+            if found == self.state.files.get(file):
+                try:
+                    return load_file(local)
+                except SafetensorError as error:
+                    raise UserError(f"{self.url}/{file} is not a safetensors file: {error}") from None
+        raise UserError(
+            f"{self.url}/{file} was changed or damaged since it was written: "
+            f"remove {self.url}, and training continues at the checkpoint before it"
+        )
 
 
 @dataclass(slots=True)
@@ -66,87 +98,213 @@ class Networks:
     discriminator: Trained
     ema: Ema | None
 
-
-def save_checkpoint(networks: Networks, step: int, identity: str, config: TrainConfig, place: Place) -> None:
-    """Write a checkpoint. Every worker calls it; the leading one writes."""
-    files = {f"optimizer_{name}": trained.optimizer_state() for name, trained in _trained(networks)}
-    if networks.ema is None:
-        place.wait()
-        return
-    files |= {name: trained.module.state_dict() for name, trained in _trained(networks)}
-    folder = storage.join(config.output, "checkpoints", f"{step:08d}")
-    for name, tensors in files.items():
-        storage.write_bytes(storage.join(folder, f"{name}.safetensors"), save(_plain(tensors)))
-    save_model(networks.ema.model, folder)
-    storage.write_bytes(storage.join(folder, TRAIN_FILE), to_yaml(config).encode())
-    names = [*(f"{name}.safetensors" for name in files), WEIGHTS_FILE, CONFIG_FILE, TRAIN_FILE]
-    state = CheckpointState(step=step, identity=identity, files={n: _sha256(storage.join(folder, n)) for n in names})
-    storage.write_bytes(storage.join(folder, STATE_FILE), state.model_dump_json(indent=1).encode())
-    storage.write_bytes(_latest_url(config.output), f"{step:08d}\n".encode())
-    _remove_old(config.output, config.checkpoint.keep)
-    place.wait()
+    def trained(self) -> dict[str, Trained]:
+        """Both networks by the names of their files."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
 
 
-def restore(networks: Networks, checkpoint: Checkpoint) -> None:
-    """Continue from a checkpoint."""
-    for name, trained in _trained(networks):
-        trained.load(checkpoint.tensors(name), checkpoint.tensors(f"optimizer_{name}"))
+def restore(networks: Networks, checkpoint: Checkpoint, rank: int = 0) -> None:
+    """Continue from a checkpoint. One network's tensors are held at a time.
+
+    Args:
+        networks: before their first update.
+        checkpoint: by any number of workers and any engine.
+        rank: of this worker, whose random state is put back; a worker that was not there keeps its own.
+
+    Raises:
+        UserError: the checkpoint is damaged, or of other networks.
+    """
+    if networks.ema is not None and checkpoint.instead_of is not None:
+        say(f"{checkpoint.instead_of} is not complete: training continues at {checkpoint.url}")
+    _check_layout(networks.generator.module, checkpoint)
+    for name, trained in networks.trained().items():
+        weights, optimizer_state = checkpoint.tensors(name), checkpoint.tensors(f"optimizer_{name}")
+        _check_tensors(trained.module, weights, optimizer_state, checkpoint.url, name)
+        trained.load(weights, optimizer_state)
     if networks.ema is not None:
-        networks.ema.load(checkpoint.tensors("model"))
+        weights = checkpoint.tensors("model")
+        check_shapes(_shapes(networks.ema.model), weights, f"{checkpoint.url}/{WEIGHTS_FILE}")
+        networks.ema.load(weights)
+    states = checkpoint.tensors("random")
+    own = {name.partition(".")[2]: state for name, state in states.items() if name.startswith(f"{rank}.")}
+    if own:
+        set_random_state(own, next(networks.generator.module.parameters()).device)
 
 
 def latest_checkpoint(output: str) -> Checkpoint | None:
-    """The newest complete checkpoint under a run's output, if there is one."""
-    if not storage.exists(_latest_url(output)):
-        return None
-    named = storage.join(output, "checkpoints", storage.read_bytes(_latest_url(output)).decode().strip())
-    if storage.exists(storage.join(named, STATE_FILE)):
-        return open_checkpoint(named)
-    complete = _complete(output)
-    return open_checkpoint(complete[-1]) if complete else None
+    """The checkpoint that `latest` names; where it is not complete the newest that is; None if there is none."""
+    named = _named(output, LATEST)
+    found = None if named is None else complete(named)
+    if found is None:
+        for step in reversed(checkpoint_files(output)):
+            found = complete(folder_of(output, step))
+            if found is not None:
+                return replace(found, instead_of=named)
+    return found
+
+
+def best_checkpoint(output: str) -> Checkpoint | None:
+    """The checkpoint with the best validation; the latest where none has one; None if there is none."""
+    named = _named(output, BEST)
+    found = None if named is None else complete(named)
+    if found is None:
+        best = best_step({step: state.score for step, state in read_states(output).items()})
+        found = None if best is None else complete(folder_of(output, best))
+    return latest_checkpoint(output) if found is None else found
 
 
 def open_checkpoint(url: str) -> Checkpoint:
-    """The checkpoint in a folder, or the latest one of a run's output folder. Raises UserError if there is neither."""
-    state_url = storage.join(url, STATE_FILE)
-    if not storage.exists(state_url):
-        latest = latest_checkpoint(url)
-        if latest is None:
-            raise UserError(f"no complete checkpoint in {url}: name a folder like <output>/checkpoints/00000150")
-        return latest
+    """The checkpoint that a name means.
+
+    Args:
+        url: a checkpoint's folder; a run's output folder, whose latest is meant; or
+            `<output>/checkpoints/latest` or `…/best`.
+
+    Raises:
+        UserError: there is no complete checkpoint.
+    """
+    url = url.rstrip("/")
+    pointer = PurePosixPath(url).name
+    if pointer in (LATEST, BEST) and not storage.exists(storage.join(url, STATE_FILE)):
+        output = url.rsplit("/", 2)[0]
+        found = best_checkpoint(output) if pointer == BEST else latest_checkpoint(output)
+    elif storage.exists(storage.join(url, STATE_FILE)):
+        return _checkpoint(url)
+    else:
+        found = latest_checkpoint(url)
+    if found is None:
+        raise UserError(f"no complete checkpoint in {url}: name a folder like <output>/checkpoints/00000150")
+    return found
+
+
+def complete(url: str) -> Checkpoint | None:
+    """The checkpoint in a folder, if all its files are there with their sizes; hashes are compared on reading."""
+    if not storage.exists(storage.join(url, STATE_FILE)):
+        return None
     try:
-        values = json.loads(storage.read_bytes(state_url))
+        state = _read_state(url)
+    except ValidationError:  # half a file, of a machine that lost power
+        return None
+    whole = all(_has_size(storage.join(url, name), size_bytes) for name, size_bytes in state.sizes_bytes.items())
+    return Checkpoint(url, state) if whole else None
+
+
+def folder_of(output: str, step: int) -> str:
+    """Where a run's checkpoint of a step is."""
+    return storage.join(output, "checkpoints", folder_name(step))
+
+
+def folder_name(step: int) -> str:
+    """A checkpoint's own name among a run's."""
+    return f"{step:0{STEP_DIGITS}d}"
+
+
+def checkpoint_files(output: str) -> dict[int, list[str]]:
+    """All files of a run's checkpoints, complete or not, by step in order."""
+    try:
+        names = storage.list_files(storage.join(output, "checkpoints"))
+    except UserError:  # no such folder yet
+        return {}
+    found: dict[int, list[str]] = {}
+    for name in names:
+        folder = PurePosixPath(name).parent.name
+        if re.fullmatch(rf"\d{{{STEP_DIGITS},}}", folder):
+            found.setdefault(int(folder), []).append(name)
+    return dict(sorted(found.items()))
+
+
+def read_states(output: str) -> dict[int, CheckpointState]:
+    """The states of a run's checkpoints by step; without those that cannot be read."""
+    files = checkpoint_files(output)
+    steps = [step for step, names in files.items() if any(PurePosixPath(name).name == STATE_FILE for name in names)]
+    texts = storage.read_many([storage.join(folder_of(output, step), STATE_FILE) for step in steps])
+    states = {}
+    for step, text in zip(steps, texts, strict=True):
+        try:
+            states[step] = CheckpointState.model_validate_json(text)
+        except ValidationError:
+            continue
+    return states
+
+
+def best_step(scores: Mapping[int, float | None]) -> int | None:
+    """The step with the lowest score, the earliest of equal ones; None where no step has one."""
+    known = {step: score for step, score in scores.items() if score is not None}
+    return min(sorted(known), key=lambda step: known[step], default=None)
+
+
+def _checkpoint(url: str) -> Checkpoint:
+    try:
+        return Checkpoint(url, _read_state(url))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise UserError(
+            f"{url}/{STATE_FILE} is damaged, or of another version of liax ({where}: {fault['msg']}): "
+            "choose another checkpoint"
+        ) from None
+
+
+def _read_state(url: str) -> CheckpointState:
+    return CheckpointState.model_validate_json(storage.read_bytes(storage.join(url, STATE_FILE)))
+
+
+def _has_size(url: str, size_bytes: int) -> bool:
+    try:
+        return storage.size(url) == size_bytes
+    except NoFileError:
+        return False
+
+
+def _named(output: str, pointer: str) -> str | None:
+    """The folder that `latest` or `best` names, if there is such a file."""
+    url = storage.join(output, "checkpoints", pointer)
+    if not storage.exists(url):
+        return None
+    name = storage.read_bytes(url).decode(errors="replace").strip()
+    return storage.join(output, "checkpoints", name) if name.isdigit() else None
+
+
+def _check_layout(generator: nn.Module, checkpoint: Checkpoint) -> None:
+    """Refuse another preset or size by its name, not by its hundreds of tensors."""
+    if not isinstance(generator, LiaX):
+        return
+    url = storage.join(checkpoint.url, CONFIG_FILE)
+    try:
+        saved = build(ModelConfig, json.loads(storage.read_bytes(url)), url)
     except ValueError as error:
-        raise UserError(f"{state_url} is not JSON ({error}): remove {url}") from None
-    return Checkpoint(url.rstrip("/"), build(CheckpointState, values, state_url))
+        raise UserError(f"{url} is not JSON ({error}): choose another checkpoint") from None
+    if saved != generator.config:
+        raise UserError(
+            f"the checkpoint in {checkpoint.url} is of {_layout(saved)}, this run's network is of "
+            f"{_layout(generator.config)}: set the same model, or choose another output"
+        )
 
 
-def _trained(networks: Networks) -> list[tuple[str, Trained]]:
-    return [("generator", networks.generator), ("discriminator", networks.discriminator)]
+def _layout(config: ModelConfig) -> str:
+    """A layout in words."""
+    names = [name for name, known in PRESETS.items() if known.model_copy(update={"size_px": config.size_px}) == config]
+    known = (
+        f"preset {names[0]}"
+        if names
+        else (f"no preset (width {config.width:g}, {config.blocks} blocks, {config.directions} directions)")
+    )
+    return f"{known} at {config.size_px} px"
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+def _check_tensors(
+    module: nn.Module, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor], checkpoint: str, name: str
+) -> None:
+    """Refuse weights or an optimiser's state of another network, before either is changed."""
+    shapes = _shapes(module)
+    check_shapes(shapes, weights, f"{checkpoint}/{name}.safetensors")
+    kept = [f"{key}.{parameter}" for parameter, _ in module.named_parameters() for key in ADAM_STATE]
+    # Before the first update there is nothing but their number.
+    wanted = {entry: shapes[entry.partition(".")[2]] for entry in kept if len(optimizer_state) > 1}
+    check_shapes({**wanted, "updates": ()}, optimizer_state, f"{checkpoint}/optimizer_{name}.safetensors")
 
 
-def _sha256(url: str) -> str:
-    return hashlib.sha256(storage.read_bytes(url)).hexdigest()
-
-
-def _latest_url(output: str) -> str:
-    return storage.join(output, "checkpoints", "latest")
-
-
-def _complete(output: str) -> list[str]:
-    """The folders of complete checkpoints, oldest first."""
-    found = storage.list_files(storage.join(output, "checkpoints"), [".json"])
-    return sorted(name.removesuffix(f"/{STATE_FILE}") for name in found if name.endswith(f"/{STATE_FILE}"))
-
-
-def _remove_old(output: str, keep: int) -> None:
-    for folder in _complete(output)[:-keep]:
-        storage.remove(storage.join(folder, STATE_FILE))  # first: without it the rest is no checkpoint
-        for file in storage.list_files(folder):
-            storage.remove(file)
-        if not storage.is_s3(folder):
-            shutil.rmtree(folder)
+def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Of everything in the state dict; a parameter of which a worker has only a part knows its whole shape."""
+    entries = module.state_dict(keep_vars=True)
+    return {name: tuple(getattr(tensor, "ds_shape", tensor.shape)) for name, tensor in entries.items()}
