@@ -7,7 +7,6 @@ not complete any more, another that is takes its place. Nothing is ever unpickle
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,17 +15,16 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from liax import storage
-from liax.config import Config, build
+from liax.config import Config
 from liax.errors import NoFileError, UserError
-from liax.model.config import PRESETS, ModelConfig
-from liax.model.network import LiaX
-from liax.model.weights import CONFIG_FILE, WEIGHTS_FILE, check_shapes
+from liax.model.weights import WEIGHTS_FILE, check_shapes
 from liax.progress import say
+from liax.training.checkpoint_fit import check_layout, check_tensors, shapes_of
 from liax.training.ema import Ema
-from liax.training.engine import ADAM_STATE, Trained
+from liax.training.engine import Trained
 from liax.training.random_state import set_random_state
 
 STATE_FILE = "state.json"
@@ -116,14 +114,14 @@ def restore(networks: Networks, checkpoint: Checkpoint, rank: int = 0) -> None:
     """
     if networks.ema is not None and checkpoint.instead_of is not None:
         say(f"{checkpoint.instead_of} is not complete: training continues at {checkpoint.url}")
-    _check_layout(networks.generator.module, checkpoint)
+    check_layout(networks.generator.module, checkpoint.url)
     for name, trained in networks.trained().items():
         weights, optimizer_state = checkpoint.tensors(name), checkpoint.tensors(f"optimizer_{name}")
-        _check_tensors(trained.module, weights, optimizer_state, checkpoint.url, name)
+        check_tensors(trained.module, weights, optimizer_state, checkpoint.url, name)
         trained.load(weights, optimizer_state)
     if networks.ema is not None:
         weights = checkpoint.tensors("model")
-        check_shapes(_shapes(networks.ema.model), weights, f"{checkpoint.url}/{WEIGHTS_FILE}")
+        check_shapes(shapes_of(networks.ema.model), weights, f"{checkpoint.url}/{WEIGHTS_FILE}")
         networks.ema.load(weights)
     states = checkpoint.tensors("random")
     own = {name.partition(".")[2]: state for name, state in states.items() if name.startswith(f"{rank}.")}
@@ -263,48 +261,3 @@ def _named(output: str, pointer: str) -> str | None:
         return None
     name = storage.read_bytes(url).decode(errors="replace").strip()
     return storage.join(output, "checkpoints", name) if name.isdigit() else None
-
-
-def _check_layout(generator: nn.Module, checkpoint: Checkpoint) -> None:
-    """Refuse another preset or size by its name, not by its hundreds of tensors."""
-    if not isinstance(generator, LiaX):
-        return
-    url = storage.join(checkpoint.url, CONFIG_FILE)
-    try:
-        saved = build(ModelConfig, json.loads(storage.read_bytes(url)), url)
-    except ValueError as error:
-        raise UserError(f"{url} is not JSON ({error}): choose another checkpoint") from None
-    if saved != generator.config:
-        raise UserError(
-            f"the checkpoint in {checkpoint.url} is of {_layout(saved)}, this run's network is of "
-            f"{_layout(generator.config)}: set the same model, or choose another output"
-        )
-
-
-def _layout(config: ModelConfig) -> str:
-    """A layout in words."""
-    names = [name for name, known in PRESETS.items() if known.model_copy(update={"size_px": config.size_px}) == config]
-    known = (
-        f"preset {names[0]}"
-        if names
-        else (f"no preset (width {config.width:g}, {config.blocks} blocks, {config.directions} directions)")
-    )
-    return f"{known} at {config.size_px} px"
-
-
-def _check_tensors(
-    module: nn.Module, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor], checkpoint: str, name: str
-) -> None:
-    """Refuse weights or an optimiser's state of another network, before either is changed."""
-    shapes = _shapes(module)
-    check_shapes(shapes, weights, f"{checkpoint}/{name}.safetensors")
-    kept = [f"{key}.{parameter}" for parameter, _ in module.named_parameters() for key in ADAM_STATE]
-    # Before the first update there is nothing but their number.
-    wanted = {entry: shapes[entry.partition(".")[2]] for entry in kept if len(optimizer_state) > 1}
-    check_shapes({**wanted, "updates": ()}, optimizer_state, f"{checkpoint}/optimizer_{name}.safetensors")
-
-
-def _shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Of everything in the state dict; a parameter of which a worker has only a part knows its whole shape."""
-    entries = module.state_dict(keep_vars=True)
-    return {name: tuple(getattr(tensor, "ds_shape", tensor.shape)) for name, tensor in entries.items()}
