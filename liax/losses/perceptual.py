@@ -1,13 +1,22 @@
-"""The perceptual term of LIA-X, eq. 9 (VGG features). Not available yet; this file owns the refusal."""
+"""The perceptual term of LIA-X, eq. 9 (VGG features)."""
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from liax.errors import UserError
+from liax.losses.total import LossConfig, Perceptual
 
-Perceptual = Literal["none", "vgg"]
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
-def require_available(choice: Perceptual) -> None:
+def require_available(choice: Perceptual, weights: str | None = None) -> None:
     """Raise UserError for a perceptual loss that this version cannot compute."""
-    if choice == "vgg":
-        raise UserError("loss.perceptual=vgg is not available yet: set loss.perceptual=none")
+    if choice != "none":
+        raise UserError(f"loss.perceptual={choice} is not available yet: set loss.perceptual=none")
+
+
+def make_perceptual(config: LossConfig, device: "torch.device") -> "nn.Module | None":
+    """The term that the configuration names, on a device; None for none."""
+    require_available(config.perceptual)
+    return None

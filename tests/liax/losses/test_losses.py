@@ -49,11 +49,28 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight_and_trains_it() -> N
     assert torch.allclose(weight.grad, 2 * weight, rtol=1e-5)
 
 
-def test_total_weighs_each_term() -> None:
-    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3)
+def test_total_weighs_each_term_that_is_there() -> None:
+    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3, perceptual_weight=10)
     one = torch.tensor(1.0)
-    assert GeneratorTerms(one, one, None).total(config).item() == 1.5
-    assert GeneratorTerms(one, one, one).total(config).item() == 4.5
+    assert GeneratorTerms(l1=one, sparsity=one).total(config, 0).item() == 1.5
+    assert GeneratorTerms(l1=one, sparsity=one, adversarial=one).total(config, 0).item() == 4.5
+    full = GeneratorTerms(l1=one, perceptual=one, adversarial=one, sparsity=one)
+    assert full.total(config, 0).item() == 14.5
+    assert list(full.named()) == list(config.weights(0)) == ["l1", "perceptual", "adversarial", "sparsity"]
+
+
+def test_every_term_is_differentiated_by_its_weight() -> None:
+    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3, perceptual_weight=10)
+    terms = {name: torch.ones((), requires_grad=True) for name in config.weights(0)}
+    GeneratorTerms(**terms).total(config, 0).backward()
+    assert {name: term.grad.item() for name, term in terms.items() if term.grad is not None} == config.weights(0)
+
+
+def test_the_sparsity_weight_grows_in_a_straight_line_and_stays() -> None:
+    config = LossConfig(sparsity_weight=0.4, sparsity_warmup_steps=4)
+    grown = [config.weights(step)["sparsity"] for step in (0, 1, 2, 3, 4, 5, 1000)]
+    assert grown == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
+    assert LossConfig(sparsity_weight=0.4, sparsity_warmup_steps=0).weights(0)["sparsity"] == 0.4
 
 
 def test_a_loss_that_is_not_there_is_refused() -> None:
