@@ -29,7 +29,7 @@ MEAN_OF_STEPS = 10
 """The summary's first and last losses are means of so many steps, because single ones scatter."""
 
 
-class Preempted(JobError):
+class Preempted(JobError):  # noqa: N818 - a notice that was heeded, no fault
     """The machine is about to be taken away; the state was saved, and the run goes on elsewhere."""
 
 
@@ -56,7 +56,7 @@ def train(
     with clock.time("start"):
         run = start(config, place)
         records = Records(config.output, run.step, config.tracking.every_steps)
-        faults = Faults(config.faults.skipped_in_a_row, config.output, place)
+        faults = Faults(config.faults.skipped_in_a_row, config.output, place, run.skipped)
         speed = Speed(config, place)
     with CheckpointWriter(config, place, run.identity) as checkpoints:
         while run.step < config.steps:
@@ -75,7 +75,7 @@ def train(
                 with clock.time("checkpoint"):
                     if place.leads:
                         records.flush()  # first: a run that continues here does not do these steps again
-                    checkpoints.save(run.networks, run.step, numbers.get("val/l1"))
+                    checkpoints.save(run.networks, run.step, numbers.get("val/l1"), faults.skipped)
                     if place.leads:
                         records.begin_next(run.step)
             if leave:

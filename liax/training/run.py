@@ -9,11 +9,11 @@ from torch import nn
 
 from liax import storage
 from liax.config import Config, build
-from liax.data.dataset import PairBatch, PairDataset, choose_samples
-from liax.data.loader import StepSampler, batches
-from liax.data.order import PairOrder
+from liax.data.dataset import PairBatch, choose_samples
+from liax.data.loader import StepData, open_training_data
 from liax.errors import UserError
-from liax.losses.perceptual import require_available
+from liax.inference.precision import choose_dtype
+from liax.losses.perceptual import make_perceptual, require_available
 from liax.model.discriminator import Discriminator, DiscriminatorConfig
 from liax.model.network import LiaX
 from liax.shards import ShardSet
@@ -22,9 +22,8 @@ from liax.training.config import TrainConfig
 from liax.training.ema import Ema
 from liax.training.engine import PlainTrained, Trained
 from liax.training.place import Place
-
-VALIDATION_SEED = 1
-"""Of the pairs in the picture grids, which are the same in every run on a shard set."""
+from liax.training.share import Share, divide
+from liax.training.validation import Validation, read_validation
 
 
 class RunRecord(Config):
@@ -47,8 +46,10 @@ def check(config: TrainConfig) -> str:
         UserError: no committed shards, none for training, or of a wrong size; an unknown model; a loss that is not
             available; a GPU that is not here; an output that holds another run.
     """
-    require_available(config.loss.perceptual)
+    require_available(config.loss.perceptual, config.loss.perceptual_weights)
     size_px = discriminator_layout(config).size_px
+    for workers in {config.workers, config.least_workers or config.workers}:
+        divide(config.batch, workers, config.compute.micro_batch)
     if config.run_on == "process" and config.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device=cuda needs a GPU, and PyTorch finds none on this machine: set device=cpu")
     shards = ShardSet(config.shards)
@@ -92,6 +93,8 @@ class Run:
     share: Share
     identity: str
     step: int
+    skipped: int
+    """Steps that were left out before."""
 
 
 def start(config: TrainConfig, place: Place) -> Run:
@@ -100,12 +103,12 @@ def start(config: TrainConfig, place: Place) -> Run:
     shards = ShardSet(config.shards)
     share = divide(config.batch, place.world_size, config.compute.micro_batch)
     networks = make_networks(config, place, share)
-    saved, step = latest_checkpoint(config.output), 0
+    saved, step, skipped = latest_checkpoint(config.output), 0, 0
     if saved is not None:
-        restore(networks, saved)
-        step = saved.state.step
+        restore(networks, saved, place.rank)
+        step, skipped = saved.state.step, saved.state.skipped
     size_px = config.model.generator().size_px
-    validation = _validation(config, shards, size_px)
+    validation = _validation(config, shards, size_px, place)
     return Run(
         networks=networks,
         data=_data(config, shards, place, share, step),
@@ -116,6 +119,7 @@ def start(config: TrainConfig, place: Place) -> Run:
         share=share,
         identity=config.identity(shards.set_id),
         step=step,
+        skipped=skipped,
     )
 
 
@@ -134,6 +138,8 @@ def make_networks(config: TrainConfig, place: Place, share: Share) -> Networks:
     discriminator = Discriminator(discriminator_layout(config)).to(place.device)
     ema = Ema(generator, config.ema) if place.leads else None
     if config.compute.recompute:
+        from liax.training.recompute import recompute_blocks
+
         recompute_blocks(generator)
     if config.compute.compile:
         generator.compile()
@@ -177,16 +183,15 @@ def _data(config: TrainConfig, shards: ShardSet, place: Place, share: Share, fir
         yield StepData(moved, step.unreadable)
 
 
-def _validation(config: TrainConfig, shards: ShardSet, size_px: int) -> Validation:
-    """Pairs of validation clips where there are some; every worker reads them, for the grid is made by all."""
+def _validation(config: TrainConfig, shards: ShardSet, size_px: int, place: Place) -> Validation:
+    """Of validation clips where there are some. The grid is made by all workers, the rest by the leading one."""
     samples = choose_samples(shards, "val", size_px) or choose_samples(shards, "train", size_px)
-    tracking = config.tracking
-    pairs = max(tracking.pictures, tracking.validation_pairs)
-    return read_validation(shards, samples, size_px, pairs, tracking.video_frames)
+    shown, tracking = config.tracking.pictures, config.tracking
+    if not place.leads:
+        return read_validation(shards, samples, size_px, shown, 0)
+    return read_validation(shards, samples, size_px, max(shown, tracking.validation_pairs), tracking.video_frames)
 
 
 def _to_device(batch: PairBatch, device: torch.device, order: torch.memory_format) -> PairBatch:
-    source, driving = (
-        batch[side].to(device, memory_format=order, non_blocking=True) for side in ("source", "driving")
-    )
+    source, driving = (batch[side].to(device, memory_format=order, non_blocking=True) for side in ("source", "driving"))
     return PairBatch(source=source, driving=driving)

@@ -53,6 +53,10 @@ class Objective:
     perceptual: nn.Module | None = None
     dtype: torch.dtype = torch.float32
 
+    def compare(self, result_BCHW: Tensor, driving_BCHW: Tensor) -> Tensor | None:
+        """The perceptual term, if there is one."""
+        return None if self.perceptual is None else self.perceptual(result_BCHW, driving_BCHW)
+
     def autocast(self, device: torch.device) -> torch.autocast:
         """The context of forward passes. It is ours because DeepSpeed's does not reach `.module` calls."""
         return torch.autocast(device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
@@ -102,17 +106,20 @@ def generator_step(
                     result_BCHW, driving_BM = generator(source_BCHW, driving_BCHW)
                     terms = GeneratorTerms(
                         l1=l1(result_BCHW, driving_BCHW),
+                        perceptual=objective.compare(result_BCHW, driving_BCHW),
+                        adversarial=fooling(discriminator.module, result_BCHW) if now.adversarial else None,
                         sparsity=mean_magnitude(driving_BM),
-                        perceptual=None if objective.perceptual is None else objective.perceptual(result_BCHW, driving_BCHW),
-                        adversarial=adversarial.generator_loss(discriminator.module(result_BCHW))
-                        if now.adversarial
-                        else None,
                     )
                 total = terms.total(objective.config, objective.step)
                 generator.backward(total)
             sums.add({"loss": total, **terms.named()})
             results.append(result_BCHW.detach())
     return sums.means() | {"gradient/generator": _norm(generator.step(), results[0])}, results
+
+
+def fooling(discriminator: nn.Module, result_BCHW: Tensor) -> Tensor:
+    """softplus(-D(result)): the adversarial term, a scalar."""
+    return adversarial.generator_loss(discriminator(result_BCHW))
 
 
 def discriminator_step(

@@ -33,7 +33,7 @@ class Validation:
     """Pictures of clips, as uint8 H×W×3, since many of them wait here between validations."""
 
     pairs: list[tuple[Picture, Picture]]
-    """Source and driving."""
+    """Source and driving, of one clip after the other and round again."""
     clip: list[Picture]
     """The first frames of one clip, for the video."""
     fps: float
@@ -56,16 +56,31 @@ def read_validation(shards: ShardSet, samples: list[SampleRef], size_px: int, pa
         pairs: number of pairs, spread evenly over clips and their lengths.
         frames: at most so many frames of the first clip for the video.
     """
-    found: list[tuple[Picture, Picture]] = []
     rounds = -(-pairs // len(samples))
-    for number, ref in enumerate(samples[:pairs]):
-        of_this = len(range(number, pairs, len(samples)))
-        wanted = [_later(ref.sample.frames, turn, rounds) for turn in range(of_this)]
+    by_clip: list[list[tuple[Picture, Picture]]] = []
+    for ref in samples[:pairs]:
+        wanted = [_later(ref.sample.frames, turn, rounds) for turn in range(rounds)]
         pictures = _frames(shards, ref, [0, *wanted], size_px)
-        found += [(pictures[0], pictures[frame]) for frame in wanted]
+        by_clip.append([(pictures[0], pictures[frame]) for frame in wanted])
+    found = [clip[turn] for turn in range(rounds) for clip in by_clip][:pairs]
     shown = list(range(min(frames, samples[0].sample.frames)))
     clip = _frames(shards, samples[0], shown, size_px)
     return Validation(found, [clip[frame] for frame in shown], samples[0].sample.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip to be redrawn from its first frame; pictures are uint8 H×W×3."""
+
+    source: Picture
+    driving: list[Picture]
+
+
+def read_clip(shards: ShardSet, ref: SampleRef, size_px: int, every: int) -> Clip:
+    """A whole clip, or every so-many-th of its frames after the first."""
+    wanted = list(range(every, ref.sample.frames, every)) or [ref.sample.frames - 1]
+    pictures = _frames(shards, ref, [0, *wanted], size_px)
+    return Clip(pictures[0], [pictures[frame] for frame in wanted])
 
 
 def _later(frames: int, turn: int, rounds: int) -> int:
