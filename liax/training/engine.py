@@ -1,12 +1,14 @@
 """One network with its optimiser: the few calls by which a step trains it, and the plain PyTorch way to answer them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from liax.training.adam import GuardedAdam
 from liax.training.config import AdamConfig
 from liax.training.place import Place
 
@@ -15,28 +17,42 @@ ADAM_STATE = ("exp_avg", "exp_avg_sq")
 
 
 class Trained(Protocol):
-    """A network in training. `module` is the bare network; calling the object itself is the engine's forward pass."""
+    """A network in training. `module` is the bare network; calling the object itself is the engine's forward pass.
+
+    An update takes one or several micro-batches, each of them forward and `backward` inside `micro_batch`; then `step`.
+    """
 
     module: nn.Module
 
     def __call__(self, *inputs: Tensor) -> Any: ...
 
-    def update(self, loss: Tensor) -> None:
-        """Differentiate the loss, average the gradients over all workers, and move the parameters one step."""
+    def micro_batch(self, *, last: bool) -> AbstractContextManager[None]:
+        """Round one micro-batch's forward pass and `backward`; `last`: an update follows."""
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a micro-batch's loss, a mean over its pairs, as a share of the update's."""
+
+    def step(self) -> float:
+        """Average the gradients over all workers and move the parameters.
+
+        Returns:
+            The gradient's length. If it is not finite nothing was moved.
+        """
+
+    def gathered(self, parameters: Sequence[nn.Parameter]) -> AbstractContextManager[None]:
+        """Within it, these parameters hold all their values on this worker. Every worker must enter it."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """The network's state dict, whole on the leading worker; every worker must call it."""
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Adam's state by `<exp_avg|exp_avg_sq>.<parameter>` and `updates`; the same for any number of workers.
 
-        Every worker must call it.
+        Whole on the leading worker; every worker must call it.
         """
 
     def load(self, weights: Mapping[str, Tensor], optimizer_state: Mapping[str, Tensor]) -> None:
-        """Continue from a network's state dict and what `optimizer_state` returned."""
-
-
-def make_adam(module: nn.Module, config: AdamConfig) -> torch.optim.Adam:
-    """torch's own Adam, in every engine."""
-    return torch.optim.Adam(module.parameters(), lr=config.lr, betas=config.betas)
+        """Continue from what `weights` and `optimizer_state` returned; only before the first update."""
 
 
 def read_adam(adam: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
@@ -58,31 +74,61 @@ def write_adam(adam: torch.optim.Optimizer, module: nn.Module, state: Mapping[st
 
 
 class PlainTrained:
-    """Plain PyTorch. Several workers average all gradients in one message after the backward pass.
+    """A network with torch's own Adam.
 
-    Own code instead of DistributedDataParallel, because R1 and the generator's step call the discriminator past any
-    wrapper, where its hooks would not see the gradients.
+    Several workers begin with the first one's weights and share their gradients. A network that is called through
+    this object sends them during its backward pass (DistributedDataParallel). One that is called as `.module`, as R1
+    and the generator's step call the discriminator, sends them in one piece at the end: the wrapper's hooks would not
+    see its gradients.
+
+    Args:
+        module: the network.
+        config: of its optimiser.
+        place: of this worker.
+        micro_batches: of an update.
+        called_directly: whether the forward pass goes through this object.
     """
 
-    def __init__(self, module: nn.Module, config: AdamConfig, place: Place) -> None:
-        self.module, self._place = module, place
-        self._adam = make_adam(module, config)
+    def __init__(
+        self, module: nn.Module, config: AdamConfig, place: Place, micro_batches: int = 1, *, called_directly: bool
+    ) -> None:
+        self.module, self._place, self._micro_batches = module, place, micro_batches
+        self._adam = GuardedAdam(module.parameters(), config, place)
+        self._wrapped: DistributedDataParallel | None = None
         if place.world_size > 1:
             for tensor in module.state_dict().values():
                 distributed.broadcast(tensor, src=0)
+            if called_directly:
+                self._wrapped = DistributedDataParallel(
+                    module, forward_sync_buffers=False, gradient_as_bucket_view=True
+                )
 
     def __call__(self, *inputs: Tensor) -> Any:
-        return self.module(*inputs)
+        return (self._wrapped or self.module)(*inputs)
 
-    def update(self, loss: Tensor) -> None:
+    def micro_batch(self, *, last: bool) -> AbstractContextManager[None]:
+        return self._wrapped.no_sync() if self._wrapped is not None and not last else nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        (loss / self._micro_batches).backward()
+
+    def step(self) -> float:
         # Zero and not None where a loss does not reach a parameter (R1 and the last bias): Adam then counts the update
         # for every parameter alike, as DeepSpeed's flat state does.
         for parameter in self.module.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        loss.backward()
-        if self._place.world_size > 1:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        if self._place.world_size > 1 and self._wrapped is None:
             self._average_gradients()
         self._adam.step()
+        self._adam.zero_grad(set_to_none=self._wrapped is None)
+        return self._adam.gradient_norm
+
+    def gathered(self, parameters: Sequence[nn.Parameter]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.module.state_dict()
 
     def optimizer_state(self) -> dict[str, Tensor]:
         return read_adam(self._adam, self.module)
