@@ -77,10 +77,10 @@ class Faults:
 def first_fault(output: str) -> str | None:
     """The folder, within `<output>/faults/`, of the first bad step of a run; None if there was none."""
     try:
-        names = storage.list_files(storage.join(output, "faults"))
+        names = storage.list_files(storage.join(output, "faults"), [".json"])
     except UserError:  # no such folder yet
         return None
-    return PurePosixPath(names[0]).parent.name
+    return min((PurePosixPath(name).parent.name for name in names), default=None)
 
 
 def dump_fault(output: str, step: int, rank: int, batches: Sequence[PairBatch], terms: Mapping[str, float]) -> str:

@@ -3,7 +3,8 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from liax import storage
 from liax.training.checkpoint import BEST, LATEST, STATE_FILE, best_step, checkpoint_files, folder_of, read_states
@@ -39,6 +40,8 @@ def remove_old(output: str, keep: int, step: int) -> None:
         unfinished = other < step and not any(PurePosixPath(name).name == STATE_FILE for name in names)
         if unfinished or (other in states and other not in kept):
             remove_checkpoint(folder_of(output, other), names)
+    if not storage.is_s3(output):
+        _remove_empty(Path(output, "checkpoints"), step)
 
 
 def remove_checkpoint(folder: str, names: Sequence[str]) -> None:
@@ -47,6 +50,14 @@ def remove_checkpoint(folder: str, names: Sequence[str]) -> None:
     storage.remove_many(names)
     if not storage.is_s3(folder):
         shutil.rmtree(folder, ignore_errors=True)  # a file that someone has open is left for the next time
+
+
+def _remove_empty(checkpoints: Path, step: int) -> None:
+    """Remove the folders of older checkpoints whose writer died before their first file."""
+    for folder in checkpoints.iterdir():
+        if folder.name.isdigit() and int(folder.name) < step:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def _named_steps(output: str) -> set[int]:
