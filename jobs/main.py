@@ -12,6 +12,7 @@ COMMANDS = {
     "preprocess": "raw videos to shards of face clips, on Ray",
     "filter": "choose clips of finished shards by their scores",
     "train": "train a model on shards, on Ray",
+    "track": "ship what MLflow misses of a training",
     "register": "make a checkpoint a version of a registered model",
     "pull": "fetch a registered model into a folder",
     "animate": "move a portrait like a driving video",

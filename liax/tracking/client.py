@@ -2,14 +2,19 @@
 
 import logging
 import os
+import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from liax.errors import UserError
 from liax.tracking.address import artifact_folder, quiet_mlflow
+
+_FAILED_REQUEST = re.compile(r"API request to .* failed .*?([A-Z][\w ]*(?:refused|timed out|known|reset)[\w ]*)")
+"""How MLflow wraps what the system says of a request (3.17: `mlflow.utils.rest_utils`)."""
 
 
 def connect(uri: str) -> Any:
@@ -73,17 +78,33 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def in_groups(values: Mapping[str, Any], size: int) -> Iterator[list[tuple[str, Any]]]:
+    """Names and values, at most `size` at once."""
+    items = iter(values.items())
+    while group := list(islice(items, size)):
+        yield group
+
+
 def git_commit() -> dict[str, str]:
-    """`git_commit`, where the code stands in a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
+    """`git_commit`, and `dirty` for whether files differ from it, where the code stands in a git checkout."""
+    commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    if commit is None or changed is None:
         return {}
-    return {"git_commit": done.stdout.strip()}
+    return {"git_commit": commit, "dirty": "true" if changed else "false"}
+
+
+def _git(*command: str) -> str | None:
+    """What git says about this code's checkout; None if there is no git, or no checkout."""
+    try:
+        whole = ["git", "-C", str(Path(__file__).parent), *command]
+        done = subprocess.run(whole, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, at most 200 characters."""
+    """The first line of an error's text, at most 200 characters; of a request that failed, what the system said."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
+    request = _FAILED_REQUEST.match(lines[0])
+    return (request[1] if request else lines[0])[:200]

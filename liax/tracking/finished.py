@@ -2,13 +2,12 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from liax import storage
-from liax.tracking.client import connect, experiment_id, flatten, git_commit
+from liax.tracking.client import connect, experiment_id, flatten, git_commit, in_groups
 
 _JOB_TAG = "liax.job"
 _PARAMETERS_IN_A_MESSAGE, _METRICS_IN_A_MESSAGE = 100, 1000
@@ -52,19 +51,13 @@ def log_finished(
     else:
         noted = {_JOB_TAG: job_id, **tags, **git_commit()}
         run_id = str(client.create_run(within, run_name=name, tags=noted).info.run_id)
-    for parameters in _groups(flatten(dict(settings)), _PARAMETERS_IN_A_MESSAGE):
+    for parameters in in_groups(flatten(dict(settings)), _PARAMETERS_IN_A_MESSAGE):
         client.log_batch(run_id, params=[Param(key, str(value)) for key, value in parameters])
     now_ms = int(time.time() * 1000)
-    for metrics in _groups(numbers, _METRICS_IN_A_MESSAGE):
+    for metrics in in_groups(numbers, _METRICS_IN_A_MESSAGE):
         client.log_batch(run_id, metrics=[Metric(key, value, now_ms, 0) for key, value in metrics])
     _upload(client, run_id, files)
     client.set_terminated(run_id, "FINISHED")
-
-
-def _groups(values: Mapping[str, Any], size: int) -> Iterator[list[tuple[str, Any]]]:
-    items = iter(values.items())
-    while group := list(islice(items, size)):
-        yield group
 
 
 def _upload(client: Any, run_id: str, files: Sequence[str]) -> None:

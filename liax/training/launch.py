@@ -22,7 +22,7 @@ def launch(config: TrainConfig) -> None:
     """Train to the last step; the same configuration again continues, or says that there is nothing left to do.
 
     Raises:
-        UserError: the configuration, its shards, output or tracking server cannot be used; nothing was started.
+        UserError: the configuration, its shards, output or tracking address cannot be used; nothing was started.
         JobError: training failed.
     """
     # Workers have other working folders, perhaps on other machines.
@@ -30,7 +30,7 @@ def launch(config: TrainConfig) -> None:
     set_id = check(config)
     saved = latest_checkpoint(config.output)
     trained = saved is not None and saved.state.step == config.steps
-    follower = open_follower(config, set_id)
+    follower = open_follower(config, set_id, trained=trained)
     try:
         if trained:
             complete_summary(config)
@@ -41,7 +41,7 @@ def launch(config: TrainConfig) -> None:
     except BaseException:  # whatever ended it, Ctrl-C too: without this the run would stay "running" in MLflow for ever
         follower.finish("FAILED")
         raise
-    follower.finish("FINISHED")
+    follower.finish("FINISHED", bounded=not trained)  # where there was nothing to train, no machine waits
     if trained:
         say(f"{config.output} is trained already, {config.steps} steps: nothing to do")
     else:
@@ -74,7 +74,7 @@ def _train_on_ray(config: TrainConfig, follower: Follower) -> None:
 
 @contextmanager
 def _followed(config: TrainConfig, board: Board, follower: Follower) -> Iterator[None]:
-    """While the training runs, draw its progress and ship its records, from a thread: it waits for neither."""
+    """While the training runs, draw its progress and tend what ships its records, in a thread: it waits for neither."""
     done = threading.Event()
 
     def follow() -> None:
@@ -87,10 +87,11 @@ def _followed(config: TrainConfig, board: Board, follower: Follower) -> Iterator
                 if state.step != shown:
                     progress.advance(state.step - shown, **numbers)
                     shown = state.step
-                follower.ship()
+                follower.tend()
                 if last_look:
                     return
 
+    follower.start()
     thread = threading.Thread(target=follow, name="follow-training", daemon=True)
     thread.start()
     try:

@@ -1,0 +1,90 @@
+"""A real MLflow server on loopback, to be killed and started again; and servers that are none."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+START_S = 180.0
+"""On a busy machine MLflow takes its time to load."""
+
+
+class MlflowServer:
+    """`mlflow server` with an SQLite database and artifacts in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._process = folder, None
+        self._port = free_port()
+        self.uri = f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> Self:
+        """Start it, and wait until it answers."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
+        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db", "--workers", "1"]
+        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        for _ in range(int(START_S / 0.1)):
+            if self._process.poll() is not None:
+                break
+            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                urllib.request.urlopen(f"{self.uri}/health", timeout=5)
+                return self
+            time.sleep(0.1)
+        raise TimeoutError((self._folder / "server.log").read_text()[-2000:])
+
+    def kill(self) -> None:
+        """kill -9, with all its processes."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+class SilentServer:
+    """Takes connections and never answers."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.called = threading.Event()
+        self._taken: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                self._taken.append(self._listening.accept()[0])
+                self.called.set()
+
+    def close(self) -> None:
+        """Hang up."""
+        for taken in [self._listening, *self._taken]:
+            taken.close()
+
+
+@contextmanager
+def silent_server() -> Iterator[SilentServer]:
+    """A server that takes connections and never answers."""
+    server = SilentServer()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
