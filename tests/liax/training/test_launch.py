@@ -79,8 +79,13 @@ def test_without_mlflow_training_ends_well_and_everything_comes_later(
     whole = json.loads((tmp_path / "out" / "summary.json").read_text())
     for name in ("summary.json", "metrics.jsonl"):
         (tmp_path / "out" / name).unlink()
-    assert train.run(command) == 0
-    assert len(client.get_metric_history(record.mlflow_run_id, "l1")) == 2
+    # The same command ships as well, here to another MLflow.
+    other = tracking_uri("sqlite:///other.db")
+    assert train.run([*command, f"tracking.uri={other}"]) == 0
+    record = read_run("out")
+    assert record is not None
+    assert connect(other).get_run(record.mlflow_run_id).info.status == "FINISHED"
+    assert [p.step for p in connect(other).get_metric_history(record.mlflow_run_id, "l1")] == [1, 2]
     assert len((tmp_path / "out" / "metrics.jsonl").read_text().splitlines()) == 2
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == whole | {"seconds": {}}
 
