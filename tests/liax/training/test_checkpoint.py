@@ -1,5 +1,6 @@
 """Checkpoints: what is in them, which are kept, and that no death, fault or full disk leaves a run without one."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,7 @@ from liax.training.checkpoint import (
     open_checkpoint,
     restore,
 )
-from liax.training.checkpoint_writer import FAILURES_IN_A_ROW, CheckpointWriter
+from liax.training.checkpoint_writer import FAILURES_IN_A_ROW, CheckpointWriter, Retry
 from liax.training.config import TrainConfig
 from liax.training.ema import Ema
 from liax.training.engine import PlainTrained
@@ -50,7 +52,8 @@ from liax.training.place import Place, alone
 from liax.training.random_state import all_random_states
 from liax.training.retention import steps_to_keep
 from liax.training.tensor_file import write_tensors
-from tests.faulty_s3 import BUCKET, serve_s3
+from tests import faulty_s3
+from tests.faulty_s3 import BUCKET
 
 FILES = ["generator", "discriminator", "optimizer_generator", "optimizer_discriminator", "model", "random"]
 TINY = preset("tiny").model_copy(update={"width": 1 / 64, "directions": 4})
@@ -223,6 +226,14 @@ def test_tensor_files_are_the_librarys(tmp_path: Path, kind: torch.dtype) -> Non
     assert written.size_bytes == len(data)
 
 
+def test_a_file_of_many_parts_is_whole_on_s3(s3_bucket: str) -> None:
+    url, tensors = f"{s3_bucket}/many.safetensors", {"x": torch.arange(5_000_000)}
+    written = write_tensors(url, tensors)  # 40 MB; the client sends 8 MB at a time
+    data = storage.read_bytes(url)
+    assert data == save(tensors, {"format": "pt"})
+    assert (hashlib.sha256(data).hexdigest(), len(data)) == (written.sha256, written.size_bytes)
+
+
 @given(st.lists(st.none() | st.integers(0, 5), min_size=1, max_size=12), st.integers(1, 4))
 def test_the_newest_and_the_best_of_all_are_kept(scores: list[int | None], keep: int) -> None:
     kept: dict[int, float | None] = {}
@@ -390,21 +401,28 @@ def test_an_error_in_training_is_not_hidden_and_does_not_wait(tmp_path: Path, sa
     assert "could not be written" in said[-1]
 
 
-def test_a_failing_s3_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def impatient_client() -> Iterator[None]:
+    """An S3 client that asks once, because botocore's own repetitions wait for long."""
     import boto3
     from botocore.config import Config
 
+    with pytest.MonkeyPatch.context() as patch:
+        client = boto3.client("s3", config=Config(retries={"max_attempts": 0}))
+        patch.setattr(storage, "_s3", lambda: client)
+        yield
+
+
+def test_a_failing_s3_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint_writer, "FIRST_WAIT_S", 0.01)
     output, said = f"s3://{BUCKET}/run", []
-    with serve_s3() as server, pytest.MonkeyPatch.context() as patch:
-        client = boto3.client("s3", config=Config(retries={"max_attempts": 0}))  # else botocore itself waits for long
-        patch.setattr(storage, "_s3", lambda: client)
+    with faulty_s3.serve_s3() as server, impatient_client():
 
         def say(text: str) -> None:
             said.append(text)
             server.share = 0.0  # it recovers once it has been seen to fail
 
-        patch.setattr(checkpoint_writer, "say", say)
+        monkeypatch.setattr(checkpoint_writer, "say", say)
         networks = make()
         with CheckpointWriter(configure(output), alone(), "id") as writer:
             for step in (1, 2):
@@ -415,6 +433,47 @@ def test_a_failing_s3_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
         assert value_of(latest_checkpoint(output)) == 2
         assert len(said) == 2
         assert all(line.startswith("tried again for up to 300 s: S3 ") for line in said)
+
+
+def test_an_s3_that_fails_at_random_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_writer, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(faulty_s3, "SLOW_S", 0.05)
+    output = f"s3://{BUCKET}/run"
+    with faulty_s3.serve_s3(seed=1) as server, impatient_client():
+        server.share = 0.2
+        write(output, [3.0, 1.0, 2.0, None, 4.0])
+        server.share = 0.0
+        assert sum(server.faults.values()) > 20
+        assert value_of(latest_checkpoint(output)) == 5
+        assert value_of(best_checkpoint(output)) == 2
+
+
+def test_a_storage_is_asked_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    now_s, waits_s = 0.0, []
+
+    class Clock(threading.Event):
+        """Passes the time at once."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal now_s
+            assert timeout is not None
+            waits_s.append(timeout)
+            now_s += timeout
+            return False
+
+    def fail() -> None:
+        raise StorageError("away")
+
+    monkeypatch.setattr(checkpoint_writer, "time", SimpleNamespace(monotonic=lambda: now_s))
+    retry = Retry(Clock())
+    with pytest.raises(StorageError, match="away"):
+        retry(fail)
+    assert waits_s == [1, 2, 4, 8, 16, 32, 60, 60, 60, 57]
+    assert said == ["tried again for up to 300 s: away"]
+    with pytest.raises(StorageError, match="away"):  # the time is of all that a checkpoint writes
+        retry(fail)
+    assert len(waits_s) == 10
+    assert retry(lambda: 5) == 5
 
 
 class Killed(BaseException):
