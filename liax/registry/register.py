@@ -18,7 +18,7 @@ from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, c
 from liax.tracking.address import tracking_uri as resolve_uri
 from liax.tracking.client import address_in_use, connect, experiment_id, first_line, git_commit
 from liax.training.checkpoint import Checkpoint, open_checkpoint
-from liax.training.run import read_run
+from liax.training.run_record import read_run
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

@@ -1,14 +1,12 @@
 """What a run needs before its first step: checks of its input and output, networks, data, and where it was."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from liax import storage
-from liax.config import Config, build
+from liax.config import build
 from liax.data.dataset import PairBatch, choose_samples
 from liax.data.loader import StepData, open_training_data
 from liax.errors import UserError
@@ -22,21 +20,9 @@ from liax.training.config import TrainConfig
 from liax.training.ema import Ema
 from liax.training.engine import PlainTrained, Trained
 from liax.training.place import Place
+from liax.training.run_record import read_run
 from liax.training.share import Share, divide
 from liax.training.validation import Validation, read_validation
-
-
-class RunRecord(Config):
-    """`<output>/run.json`: whose output it is."""
-
-    identity: str
-    """`TrainConfig.identity`."""
-    set_id: str
-    """Of the shard set."""
-    tracking_uri: str | None = None
-    """MLflow's address, if the run is tracked."""
-    mlflow_run_id: str | None = None
-    """The MLflow run, if there is one."""
 
 
 def check(config: TrainConfig) -> str:
@@ -65,17 +51,6 @@ def check(config: TrainConfig) -> str:
     if saved is not None and saved.state.step > config.steps:
         raise UserError(f"{config.output} is at step {saved.state.step} already, past steps={config.steps}")
     return shards.set_id
-
-
-def read_run(output: str) -> RunRecord | None:
-    """Whose output it is; None if nobody's yet."""
-    url = storage.join(output, "run.json")
-    return build(RunRecord, json.loads(storage.read_bytes(url)), url) if storage.exists(url) else None
-
-
-def write_run(output: str, run: RunRecord) -> None:
-    """Mark an output as this run's."""
-    storage.write_bytes(storage.join(output, "run.json"), run.model_dump_json(indent=1).encode())
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from liax.tracking.address import tracking_uri
 from liax.tracking.client import connect
 from liax.training import loop
 from liax.training.records import read_records
-from liax.training.run import read_run
+from liax.training.run_record import read_run
 from tests.conftest import ROOT
 from tests.mlflow_server import free_port, silent_server
 from tests.moving_shapes import write_shapes

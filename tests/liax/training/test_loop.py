@@ -18,7 +18,8 @@ from liax.training.config import TrainConfig
 from liax.training.loop import Preempted, train
 from liax.training.place import alone
 from liax.training.records import read_records
-from liax.training.run import RunRecord, check, write_run
+from liax.training.run import check
+from liax.training.run_record import RunRecord, write_run
 from tests.moving_shapes import write_shapes
 
 GOLDEN_L1 = [0.736571, 0.485741, 0.479025, 0.38048, 0.401784, 0.343569]
