@@ -10,14 +10,22 @@ from liax.training.config import TrainConfig
 
 def run(argv: Sequence[str]) -> int:
     """Run the job; returns 0, or raises what `liax.training.launch.launch` does."""
+    only_plan = "--plan" in argv
     config = job_config(
         TrainConfig,
-        argv,
+        # The plan reads and writes nothing, so it wants neither of the two settings that have no default.
+        ["shards=none", "output=none", *(word for word in argv if word != "--plan")] if only_plan else argv,
         prog="liax train",
-        description="Train a LIA-X network on a shard set. The same command again continues the run.",
+        description="Train a LIA-X network on a shard set. The same command again continues the run. "
+        "With --plan: print how much memory it takes, by ZeRO stage, and stop.",
         example="liax train --config jobs/configs/train_tiny.yaml shards=runs/faces output=runs/tiny",
     )
     if config is None:
+        return 0
+    if only_plan:
+        from liax.training.plan import plan
+
+        print(plan(config))
         return 0
     from liax.training.launch import launch
 
