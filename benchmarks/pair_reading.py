@@ -22,8 +22,8 @@ import torch
 
 from benchmarks.environment import environment
 from benchmarks.preprocess_videos import make_videos
-from liax.data.dataset import PairDataset, choose_samples
-from liax.data.order import PairOrder
+from liax.data.dataset import PairDataset
+from liax.data.loader import open_pairs
 from liax.sample import SampleInfo
 from liax.shards import ShardSet, commit_shard, write_tar
 from liax.training.config import DataConfig
@@ -186,9 +186,8 @@ def _squared_differences(original: Path, clip: Path) -> list[float]:
 
 
 def _dataset(shards: ShardSet, size_px: int) -> PairDataset:
-    samples = choose_samples(shards, "train", size_px)
-    order = PairOrder([ref.sample.frames for ref in samples], 0, DataConfig().least_gap_frames)
-    return PairDataset(shards, samples, order, size_px)
+    """Random pairs: each reads another clip."""
+    return open_pairs(shards, DataConfig(pairs_per_clip=1), seed=0, size_px=size_px, batch=1)
 
 
 def _pairs_per_s(dataset: PairDataset, pairs: int) -> float:

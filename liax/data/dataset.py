@@ -1,54 +1,90 @@
-"""Pairs of frames from a shard set. Shapes: C = 3 RGB, H W pixels, B pairs of a batch."""
+"""Pairs of frames from a shard set. Shapes: C = 3 RGB, H W pixels."""
 
-from typing import TypedDict
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from liax.data.frames import read_frames
-from liax.data.order import PairOrder
-from liax.errors import UserError
-from liax.pictures import to_model
+from liax.data.order import Clips, Pair, PairOrder, number
+from liax.errors import JobError, UserError, VideoError
 from liax.sample import Split
 from liax.shards import SampleRef, ShardSet
 
-
-class PairBatch(TypedDict):
-    """Source and driving frames, float32 B×3×H×W in [-1, 1]; without the B when it is one pair."""
-
-    source: Tensor
-    driving: Tensor
+MOST_STAND_INS = 16
+"""Other clips that are tried for one that cannot be read. Our choice: where so many in a row are bad, the set is."""
+_KEPT_BYTES = 128 * 2**20
+"""Of clips that a process keeps in memory for the pairs that follow: some hundred at 512 px. Our choice."""
 
 
-class PairDataset(Dataset[PairBatch]):
+class ClipReader(Protocol):
+    """Where clips come from."""
+
+    def read(self, ref: SampleRef, extension: str) -> bytes:
+        """One member of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPair:
+    """Source and driving frame, uint8 H×W×3."""
+
+    source_HWC: NDArray[np.uint8]
+    driving_HWC: NDArray[np.uint8]
+    stand_in: bool
+    """Whether another clip stands in for one that could not be read."""
+
+
+class PairDataset:
     """The pair at every position of an order.
 
     Args:
-        shards: the committed samples.
+        clips: gives the samples' videos.
         samples: those that are used, see `choose_samples`.
         order: over these samples.
         size_px: side of the pictures; larger clips are reduced.
     """
 
-    def __init__(self, shards: ShardSet, samples: list[SampleRef], order: PairOrder, size_px: int) -> None:
-        self._shards, self._samples, self._order, self._size_px = shards, samples, order, size_px
+    def __init__(self, clips: ClipReader, samples: list[SampleRef], order: PairOrder, size_px: int) -> None:
+        self._clips, self._samples, self._order, self._size_px = clips, samples, order, size_px
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
 
-    def __getitem__(self, position: int) -> PairBatch:
-        """Raises VideoError if the clip cannot be decoded."""
-        pair = self._order.at(position)
+    def __getitem__(self, position: int) -> ReadPair:
+        """Read the pair, or what stands in for it if its clip cannot be decoded: the same whoever reads.
+
+        Raises:
+            JobError: nor could `MOST_STAND_INS` other clips.
+            LiaxError: the storage failed, or a shard is gone.
+        """
+        pair, first_error = self._order.at(position), None
+        for attempt in range(1, MOST_STAND_INS + 2):
+            try:
+                return self._read(pair, stand_in=attempt > 1)
+            except VideoError as error:
+                first_error = first_error or error
+                pair = self._order.stand_in(position, attempt)
+        raise JobError(f"{first_error}; nor could {MOST_STAND_INS} other clips be read: preprocess the videos again")
+
+    def _read(self, pair: Pair, *, stand_in: bool) -> ReadPair:
         ref = self._samples[pair.sample]
-        frames = read_frames(
-            self._shards.read(ref, "mp4"),
-            {pair.source_frame, pair.driving_frame},
-            ref.sample.fps,
-            f"{ref.tar_url}:{ref.sample.key}.mp4",
-        )
-        chosen = (frames[pair.source_frame], frames[pair.driving_frame])
-        source, driving = to_model([reduce(picture, self._size_px) for picture in chosen])
-        return PairBatch(source=source, driving=driving)
+        wanted = (pair.source_frame, pair.driving_frame)
+        name = f"{ref.tar_url}:{ref.sample.key}.mp4"
+        frames = read_frames(self._video(ref), set(wanted), ref.sample.fps, name, ref.sample.keyframes)
+        source, driving = (reduce(frames[frame], self._size_px) for frame in wanted)
+        if pair.mirrored:
+            source, driving = (np.ascontiguousarray(picture[:, ::-1]) for picture in (source, driving))
+        return ReadPair(source, driving, stand_in)
+
+    def _video(self, ref: SampleRef) -> bytes:
+        """A clip's bytes, kept for its next pairs, which come soon."""
+        key = f"{ref.tar_url}:{ref.sample.key}"
+        video = self._kept.pop(key, None) or self._clips.read(ref, "mp4")
+        self._kept[key] = video
+        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return video
 
 
 def choose_samples(shards: ShardSet, split: Split, size_px: int) -> list[SampleRef]:
@@ -64,11 +100,23 @@ def choose_samples(shards: ShardSet, split: Split, size_px: int) -> list[SampleR
             f"the clips in {shards.url} are {small.size_px} px and the model's pictures {size_px} px: "
             f"preprocess with clip.size_px={size_px} or more, or choose model.size_px={small.size_px} or less"
         )
-    elsewhere = {_person(ref) for ref in shards.samples if ref.sample.split != split}
-    shared = next((ref.sample for ref in chosen if _person(ref) in elsewhere), None)
+    elsewhere = {_person(ref): ref.sample.split for ref in shards.samples if ref.sample.split != split}
+    shared = next((ref for ref in chosen if _person(ref) in elsewhere), None)
     if shared is not None:
-        raise UserError(f"in {shards.url} the person of clip {shared.key} is in '{split}' and in another split")
+        raise UserError(
+            f"in {shards.url} the person of clip {shared.sample.key} is in '{split}' and in "
+            f"'{elsewhere[_person(shared)]}': the model would be judged on people it has seen; preprocess again"
+        )
     return chosen
+
+
+def clips_of(samples: list[SampleRef]) -> Clips:
+    """What the order of pairs needs to know of samples."""
+    return Clips(
+        frames=np.array([ref.sample.frames for ref in samples], dtype=np.int64),
+        people=number([_person(ref) for ref in samples]),
+        shards=number([ref.tar_url for ref in samples]),
+    )
 
 
 def reduce(picture_HWC: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:

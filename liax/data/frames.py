@@ -1,7 +1,8 @@
 """Chosen frames of a clip, decoded from the nearest key frame. Shapes: H W pixels, C = 3 RGB."""
 
 import io
-from collections.abc import Collection
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 
 import av
 import numpy as np
@@ -12,7 +13,9 @@ from liax.errors import VideoError
 from liax.video.decode import to_rgb
 
 
-def read_frames(video: bytes, wanted: Collection[int], fps: float, name: str) -> dict[int, NDArray[np.uint8]]:
+def read_frames(
+    video: bytes, wanted: Collection[int], fps: float, name: str, keyframes: Sequence[int] = ()
+) -> dict[int, NDArray[np.uint8]]:
     """Decode some frames of a clip that has a constant rate and starts at time 0.
 
     Args:
@@ -20,6 +23,7 @@ def read_frames(video: bytes, wanted: Collection[int], fps: float, name: str) ->
         wanted: frame numbers from 0.
         fps: the clip's rate.
         name: of the clip, for errors.
+        keyframes: frames at which decoding can start, in order: wanted ones between the same two are decoded in one go.
 
     Returns:
         By frame number: uint8 H×W×3 RGB.
@@ -33,9 +37,8 @@ def read_frames(video: bytes, wanted: Collection[int], fps: float, name: str) ->
             assert isinstance(container, av.container.InputContainer)  # opened for reading
             stream = container.streams.video[0]
             stream.thread_type = "NONE"  # loader processes are the parallelism
-            for number in sorted(wanted):
-                if number not in found:
-                    found |= _decode_one(container, stream, number, fps)
+            for group in _groups(sorted(set(wanted)), keyframes):
+                found |= _decode(container, stream, group, fps)
     except (FFmpegError, IndexError, ValueError) as error:
         raise VideoError(name, "unreadable", str(error)) from None
     missing = sorted(set(wanted) - set(found))
@@ -44,19 +47,30 @@ def read_frames(video: bytes, wanted: Collection[int], fps: float, name: str) ->
     return found
 
 
-def _decode_one(
-    container: av.container.InputContainer, stream: av.VideoStream, number: int, fps: float
+def _groups(wanted: Sequence[int], keyframes: Sequence[int]) -> list[list[int]]:
+    """The wanted frames, in order, by the key frame from which they are decoded."""
+    groups: dict[int, list[int]] = {}
+    for number in wanted:
+        start = bisect_right(keyframes, number) if keyframes else -number - 1  # unknown: each by itself
+        groups.setdefault(start, []).append(number)
+    return list(groups.values())
+
+
+def _decode(
+    container: av.container.InputContainer, stream: av.VideoStream, wanted: Sequence[int], fps: float
 ) -> dict[int, NDArray[np.uint8]]:
+    """Those of the wanted frames, which are in order, that there are."""
     assert stream.time_base is not None  # mp4 always states it
     start = stream.start_time or 0
+    found = {}
     # Half a frame late, so that rounding of the time base cannot land on the frame before.
-    container.seek(start + int((number + 0.5) / fps / stream.time_base), stream=stream, backward=True)
+    container.seek(start + int((wanted[0] + 0.5) / fps / stream.time_base), stream=stream, backward=True)
     for frame in container.decode(stream):
         if frame.pts is None:
             continue
         current = round(float((frame.pts - start) * stream.time_base) * fps)
-        if current == number:
-            return {number: to_rgb(frame)}
-        if current > number:
+        if current in wanted:
+            found[current] = to_rgb(frame)
+        if current >= wanted[-1]:
             break
-    return {}
+    return found

@@ -94,13 +94,15 @@ def one_step(run: Run, config: TrainConfig, place: Place, faults: Faults, clock:
     waited_s = time.monotonic() - started_s
     with clock.time("step"):
         networks = run.networks
+        order = torch.channels_last if config.compute.channels_last else torch.contiguous_format
+        micro_batches = [pictures.to_model(place.device, order) for pictures in data.micro_batches]
         objective = Objective(config.loss, run.step, run.perceptual, run.dtype)
         now = phases(run.step, config.loss)
-        terms, good = gan_step(networks.generator, networks.discriminator, data.micro_batches, objective, now)
+        terms, good = gan_step(networks.generator, networks.discriminator, micro_batches, objective, now)
         own = {"data/wait_s": waited_s, "data/unreadable": float(data.unreadable)}
         numbers = place.mean(terms | {name: torch.tensor(value) for name, value in own.items()})
         run.step += 1
-        faults.step(run.step, good, data.micro_batches, numbers)
+        faults.step(run.step, good, micro_batches, numbers)
         if good:
             update_average(networks.ema, networks.generator, config.batch, run.step * config.batch)
     return numbers | {"data/unreadable": numbers["data/unreadable"] * place.world_size, "skipped": float(not good)}

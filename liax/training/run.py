@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from liax.config import build
-from liax.data.dataset import PairBatch, choose_samples
-from liax.data.loader import StepData, open_training_data
+from liax.data.batch import PairBatch, StepData
+from liax.data.dataset import choose_samples
+from liax.data.loader import Places, load_steps, open_pairs
 from liax.errors import UserError
 from liax.inference.precision import choose_dtype
 from liax.losses.perceptual import make_perceptual, require_available
@@ -138,24 +139,17 @@ def make_networks(config: TrainConfig, place: Place, share: Share) -> Networks:
 
 
 def _data(config: TrainConfig, shards: ShardSet, place: Place, share: Share, first_step: int) -> Iterator[StepData]:
-    """This worker's micro-batches, step after step, on its device."""
-    loaded = open_training_data(
-        shards,
-        config.data,
-        seed=config.seed,
-        size_px=config.model.generator().size_px,
-        batch=config.batch,
-        accumulation=share.micro_batches,
-        rank=place.rank,
-        world_size=place.world_size,
-        first_step=first_step,
-        last_step=config.steps,
-        pin_memory=place.device.type == "cuda",
+    """This worker's part of every step."""
+    size_px, data = config.model.generator().size_px, config.data
+    pairs = open_pairs(shards, data, seed=config.seed, size_px=size_px, batch=config.batch)
+    return load_steps(
+        pairs,
+        Places(config.batch, place.rank, place.world_size, share.micro_batches),
+        range(first_step, config.steps),
+        processes=data.loader_workers,
+        prefetch_steps=data.prefetch_steps,
+        pin=place.device.type == "cuda",
     )
-    order = torch.channels_last if config.compute.channels_last else torch.contiguous_format
-    for step in loaded:
-        moved = [_to_device(pairs, place.device, order) for pairs in step.micro_batches]
-        yield StepData(moved, step.unreadable)
 
 
 def _validation(config: TrainConfig, shards: ShardSet, size_px: int, place: Place) -> Validation:
@@ -165,8 +159,3 @@ def _validation(config: TrainConfig, shards: ShardSet, size_px: int, place: Plac
     if not place.leads:
         return read_validation(shards, samples, size_px, shown, 0)
     return read_validation(shards, samples, size_px, max(shown, tracking.validation_pairs), tracking.video_frames)
-
-
-def _to_device(batch: PairBatch, device: torch.device, order: torch.memory_format) -> PairBatch:
-    source, driving = (batch[side].to(device, memory_format=order, non_blocking=True) for side in ("source", "driving"))
-    return PairBatch(source=source, driving=driving)

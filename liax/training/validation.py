@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from liax.data.dataset import PairBatch, reduce
+from liax.data.batch import PairBatch
+from liax.data.dataset import reduce
 from liax.data.frames import read_frames
 from liax.evaluation.codes import code_statistics
 from liax.evaluation.pictures import picture_errors

@@ -5,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liax.data.dataset import PairDataset, choose_samples
+from liax.data.dataset import PairDataset, ReadPair, choose_samples, clips_of
 from liax.data.frames import read_frames
-from liax.data.loader import StepSampler, batches
-from liax.data.order import PairOrder
-from liax.errors import UserError, VideoError
-from liax.pictures import from_model
-from liax.shards import ShardSet, commit_shard, write_tar
+from liax.data.order import OrderSettings, PairOrder
+from liax.errors import JobError, NoFileError, UserError, VideoError
+from liax.shards import SampleRef, ShardSet, commit_shard, write_tar
 from tests.moving_shapes import FRAMES, frame, video_of_shapes, write_shapes
 from tests.samples import make_sample
 
@@ -39,38 +37,86 @@ def test_what_cannot_be_decoded_is_named() -> None:
         read_frames(b"no video at all", {0}, 25.0, "clip")
 
 
+def test_frames_of_one_group_of_pictures_are_decoded_in_one_go() -> None:
+    video = video_of_shapes(seed=3)
+    for wanted in ({2, 6}, {2, 9}, {0, 7, 8, 15, 19}):
+        apart = read_frames(video, wanted, 25.0, "clip")
+        together = read_frames(video, wanted, 25.0, "clip", keyframes=range(0, FRAMES, 8))
+        assert together.keys() == wanted
+        assert all(np.array_equal(together[number], apart[number]) for number in wanted)
+
+
 def test_a_pair_is_two_frames_of_the_clip_at_the_models_size(tmp_path: Path) -> None:
     shards = ShardSet(write_shapes(tmp_path, clips=2, validation=0, size_px=128))
-    samples = choose_samples(shards, "train", 64)
-    order = PairOrder([FRAMES, FRAMES], seed=0, least_gap_frames=5)
-    pair = order.at(0)
-    got = PairDataset(shards, samples, order, 64)[0]
-    assert got["source"].shape == got["driving"].shape == (3, 64, 64)
-    seed = int(samples[pair.sample].sample.key.removeprefix("clip"))
-    wanted = frame(seed, pair.driving_frame, 128).reshape(64, 2, 64, 2, 3).mean((1, 3))
-    assert np.abs(from_model(got["driving"][None])[0] - wanted).mean() < 2.5
+    samples, order = choose_samples(shards, "train", 64), settle()
+    pair = PairOrder(clips_of(samples), order).at(0)
+    got = PairDataset(shards, samples, PairOrder(clips_of(samples), order), 64)[0]
+    assert got.source_HWC.shape == got.driving_HWC.shape == (64, 64, 3)
+    assert not got.stand_in
+    for picture, number in ((got.source_HWC, pair.source_frame), (got.driving_HWC, pair.driving_frame)):
+        assert near(picture, halved(frame(seed_of(samples[pair.sample]), number, 128)))
 
 
-def test_loading_in_processes_gives_the_same(shapes: str) -> None:
+def test_a_mirrored_pair_is_mirrored_in_both_frames(shapes: str) -> None:
     shards = ShardSet(shapes)
     samples = choose_samples(shards, "train", 64)
-    dataset = PairDataset(shards, samples, PairOrder([FRAMES] * len(samples), 0), 64)
-    here = list(batches(dataset, StepSampler(range(3, 6), 4, 1, 2), 0))
-    there = list(batches(dataset, StepSampler(range(3, 6), 4, 1, 2), 1))
-    assert [len(batch["source"]) for batch in here] == [2, 2, 2]
-    for one, other in zip(here, there, strict=True):
-        assert one["source"].equal(other["source"])
-        assert one["driving"].equal(other["driving"])
+    as_is, mirrored = (
+        PairDataset(shards, samples, PairOrder(clips_of(samples), settle(flip_share=share)), 64)[5] for share in (0, 1)
+    )
+    assert np.array_equal(mirrored.source_HWC, as_is.source_HWC[:, ::-1])
+    assert np.array_equal(mirrored.driving_HWC, as_is.driving_HWC[:, ::-1])
 
 
-@pytest.mark.parametrize("loader_workers", [0, 1])
-def test_an_error_is_the_same_from_every_process(shapes: str, loader_workers: int) -> None:
-    shards = ShardSet(shapes)
+class Broken:
+    """A shard set, some of whose clips are no videos."""
+
+    def __init__(self, shards: ShardSet, bad: set[str]) -> None:
+        self._shards, self._bad, self.reads = shards, bad, 0
+
+    def read(self, ref: SampleRef, extension: str) -> bytes:
+        self.reads += 1
+        return b"no video at all" if ref.sample.key in self._bad else self._shards.read(ref, extension)
+
+
+def test_a_clip_that_cannot_be_read_has_the_same_stand_in_for_everybody(tmp_path: Path) -> None:
+    shards = ShardSet(write_shapes(tmp_path, clips=8, validation=1))
     samples = choose_samples(shards, "train", 64)
-    dataset = PairDataset(shards, samples, PairOrder([FRAMES + 1000] * len(samples), 0), 64)
-    with pytest.raises(VideoError, match=r"clip\d\.mp4: frame missing \(frame \d+\)$") as error:
-        list(batches(dataset, StepSampler(range(1), 4, 0, 1), loader_workers))
-    assert error.value.reason == "frame_missing"
+
+    def read_all(positions: range) -> list[ReadPair]:
+        broken = Broken(shards, {"clip0", "clip3"})
+        pairs = PairDataset(broken, samples, PairOrder(clips_of(samples), settle()), 64)
+        return [pairs[position] for position in positions]
+
+    one, other = read_all(range(28)), read_all(range(27, -1, -1))[::-1]
+    order = PairOrder(clips_of(samples), settle())
+    bad = [samples[order.sample_at(position)].sample.key in ("clip0", "clip3") for position in range(28)]
+    assert [pair.stand_in for pair in one] == bad
+    assert sum(bad) == 8
+    assert all(np.array_equal(a.source_HWC, b.source_HWC) for a, b in zip(one, other, strict=True))
+
+
+def test_a_set_of_bad_clips_is_told_once(tmp_path: Path) -> None:
+    shards = ShardSet(write_shapes(tmp_path, clips=3, validation=0))
+    samples = choose_samples(shards, "train", 64)
+    broken = Broken(shards, {"clip0", "clip1", "clip2"})
+    with pytest.raises(JobError, match=r"clip\d\.mp4: unreadable .* nor could 16 other clips be read"):
+        PairDataset(broken, samples, PairOrder(clips_of(samples), settle()), 64)[0]
+
+
+def test_a_shard_that_is_gone_is_no_bad_clip(tmp_path: Path) -> None:
+    shards = ShardSet(write_shapes(tmp_path, clips=3, validation=0))
+    samples = choose_samples(shards, "train", 64)
+    next(tmp_path.glob("[0-9a-f]*.tar")).unlink()
+    with pytest.raises(NoFileError, match="no such file"):
+        PairDataset(shards, samples, PairOrder(clips_of(samples), settle()), 64)[0]
+
+
+def test_a_clip_is_read_once_for_its_pairs(tmp_path: Path) -> None:
+    shards = ShardSet(write_shapes(tmp_path, clips=8, validation=0))
+    samples, counting = choose_samples(shards, "train", 64), Broken(shards, set())
+    pairs = PairDataset(counting, samples, PairOrder(clips_of(samples), settle()), 64)
+    assert len([pairs[position] for position in range(32)]) == 32
+    assert counting.reads == 8
 
 
 def test_clips_smaller_than_the_model_are_refused(shapes: str) -> None:
@@ -84,5 +130,21 @@ def test_a_person_in_two_splits_is_refused(tmp_path: Path) -> None:
     tar = tmp_path / "local.tar"
     members = [s.members() for s in samples]
     commit_shard(str(tmp_path), 0, tar, write_tar(tar, zip(same, members, strict=True)))
-    with pytest.raises(UserError, match="another split"):
+    with pytest.raises(UserError, match="is in 'train' and in 'val': the model would be judged"):
         choose_samples(ShardSet(str(tmp_path)), "train", 64)
+
+
+def settle(flip_share: float = 0.0) -> OrderSettings:
+    return OrderSettings(batch=4, pairs_per_clip=4, least_gap_frames=5, flip_share=flip_share)
+
+
+def seed_of(ref: SampleRef) -> int:
+    return int(ref.sample.key.removeprefix("clip"))
+
+
+def halved(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(picture.reshape(64, 2, 64, 2, 3).mean((1, 3)))
+
+
+def near(one: np.ndarray, other: np.ndarray) -> bool:
+    return bool(np.abs(one.astype(float) - other).mean() < 2.5)

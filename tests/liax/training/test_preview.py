@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from liax.data.dataset import PairBatch
+from liax.data.batch import PairBatch
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.training.preview import coloured, preview, warped

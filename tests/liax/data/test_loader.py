@@ -1,0 +1,121 @@
+"""Steps' pictures come in order and whole, from however many workers and processes."""
+
+import os
+import signal
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from liax.data.batch import StepData
+from liax.data.dataset import PairDataset
+from liax.data.loader import Places, load_steps, open_pairs
+from liax.errors import JobError, NoFileError, ProcessDied
+from liax.shards import ShardSet
+from liax.training.config import DataConfig
+from tests.moving_shapes import write_shapes
+
+BATCH = 8
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_shapes(tmp_path_factory.mktemp("shapes"), clips=8)
+
+
+def pairs_of(shapes: str, **settings: Any) -> PairDataset:
+    return open_pairs(ShardSet(shapes), DataConfig(**settings), seed=0, size_px=64, batch=BATCH)
+
+
+def whole(parts: dict[tuple[int, int], StepData], workers: int, accumulation: int) -> torch.Tensor:
+    """The step's source pictures in the order of their positions."""
+    found = torch.zeros(BATCH, 64, 64, 3, dtype=torch.uint8)
+    for (rank, micro), data in parts.items():
+        found[micro * workers + rank :: workers * accumulation] = data.micro_batches[micro].source_BHWC
+    return found
+
+
+@pytest.mark.parametrize(("workers", "accumulation"), [(2, 1), (4, 1), (1, 2), (2, 2), (1, 8)])
+def test_however_a_step_is_shared_out_it_has_the_same_pictures(shapes: str, workers: int, accumulation: int) -> None:
+    pairs = pairs_of(shapes)
+    alone = list(load_steps(pairs, Places(BATCH), range(3)))
+    shared = [list(load_steps(pairs, Places(BATCH, rank, workers, accumulation), range(3))) for rank in range(workers)]
+    for step in range(3):
+        parts = {(rank, micro): shared[rank][step] for rank in range(workers) for micro in range(accumulation)}
+        assert all(len(data.micro_batches) == accumulation for data in parts.values())
+        assert whole(parts, workers, accumulation).equal(alone[step].micro_batches[0].source_BHWC)
+
+
+@pytest.mark.parametrize("processes", [1, 3, 20])
+def test_loading_in_processes_gives_the_same(shapes: str, processes: int) -> None:
+    pairs, places = pairs_of(shapes), Places(BATCH, 1, 2, 2)
+    here = list(load_steps(pairs, places, range(3, 6)))
+    there = list(load_steps(pairs, places, range(3, 6), processes=processes))
+    assert [len(data.micro_batches) for data in here] == [2, 2, 2]
+    for one, other in zip(here, there, strict=True):
+        for mine, yours in zip(one.micro_batches, other.micro_batches, strict=True):
+            assert mine.source_BHWC.equal(yours.source_BHWC)
+            assert mine.driving_BHWC.equal(yours.driving_BHWC)
+
+
+def test_a_later_start_gives_the_rest(shapes: str) -> None:
+    pairs = pairs_of(shapes)
+    all_steps = list(load_steps(pairs, Places(BATCH), range(10)))
+    rest = list(load_steps(pairs_of(shapes), Places(BATCH), range(7, 10)))
+    for one, other in zip(all_steps[7:], rest, strict=True):
+        assert one.micro_batches[0].driving_BHWC.equal(other.micro_batches[0].driving_BHWC)
+
+
+def test_pictures_become_what_the_model_takes(shapes: str) -> None:
+    (data,) = load_steps(pairs_of(shapes), Places(BATCH), range(1))
+    batch = data.micro_batches[0].to_model(torch.device("cpu"), torch.channels_last)
+    assert batch["source"].shape == (BATCH, 3, 64, 64)
+    assert batch["source"].dtype == torch.float32
+    assert batch["source"].is_contiguous(memory_format=torch.channels_last)
+    picture = data.micro_batches[0].source_BHWC[2, 5, 7]
+    assert torch.allclose(batch["source"][2, :, 5, 7], picture.float() / 127.5 - 1)
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_bad_clips_are_counted(tmp_path: Path, processes: int) -> None:
+    shards = write_shapes(tmp_path, clips=8, validation=0)
+    damage(tmp_path, "clip3", shards)
+    steps = list(load_steps(pairs_of(shards, pairs_per_clip=1), Places(BATCH), range(4), processes=processes))
+    assert [data.unreadable for data in steps] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_an_error_is_the_same_from_every_process(tmp_path: Path, processes: int) -> None:
+    shards = write_shapes(tmp_path / "bad", clips=2, validation=0)
+    for key in ("clip0", "clip1"):
+        damage(tmp_path / "bad", key, shards)
+    with pytest.raises(JobError, match="nor could 16 other clips be read"):
+        list(load_steps(pairs_of(shards), Places(BATCH), range(1), processes=processes))
+    gone = write_shapes(tmp_path / "gone", clips=2, validation=0)
+    pairs = pairs_of(gone)
+    next((tmp_path / "gone").glob("[0-9a-f]*.tar")).unlink()
+    with pytest.raises(NoFileError):
+        list(load_steps(pairs, Places(BATCH), range(1), processes=processes))
+
+
+def test_a_killed_process_is_told_and_not_waited_for(shapes: str) -> None:
+    steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=1, prefetch_steps=2)
+    next(steps)
+    for child in psutil.Process().children(recursive=True):
+        if "spawn_main" in " ".join(child.cmdline()):
+            os.kill(child.pid, signal.SIGKILL)
+    with pytest.raises(ProcessDied, match="a process that decodes training clips died"):
+        deque(steps, maxlen=0)
+
+
+def damage(folder: Path, key: str, shards: str) -> None:
+    """Overwrite a clip's video within its tar."""
+    ref = next(ref for ref in ShardSet(shards).samples if ref.sample.key == key)
+    start, length = ref.sample.offsets["mp4"]
+    tar = folder / Path(ref.tar_url).name
+    data = bytearray(tar.read_bytes())
+    data[start : start + length] = bytes(length)
+    tar.write_bytes(data)
