@@ -1,14 +1,21 @@
 """Where one worker of a training stands among the others, and the few things they do together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
+LONGEST_WAIT = timedelta(minutes=30)
+"""How long a worker waits for the others before it gives them up. Torch's for Gloo; NCCL's own 10 minutes are fewer
+than the leading worker may spend on storage that is away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A worker. The process group, if there are several workers, exists before and is not this class's to end."""
+    """A worker. What several do together needs `process_group` round it."""
 
     rank: int
     world_size: int
@@ -26,6 +33,14 @@ class Place:
             distributed.all_reduce(stacked)
         return dict(zip(values, (stacked / self.world_size).tolist(), strict=True))
 
+    def any(self, mine: bool) -> bool:
+        """Whether it is so on any worker."""
+        if self.world_size == 1:
+            return mine
+        flag = torch.tensor(float(mine), device=self.device)
+        distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
+        return bool(flag.item())
+
     def wait(self) -> None:
         """Return when every worker has come here."""
         if self.world_size > 1:
@@ -35,3 +50,27 @@ class Place:
 def alone(device: str = "cpu") -> Place:
     """The only worker."""
     return Place(rank=0, world_size=1, device=torch.device(device))
+
+
+@contextmanager
+def process_group(place: Place, store: distributed.Store) -> Iterator[None]:
+    """Join the other workers: NCCL on GPUs, Gloo on CPUs.
+
+    Args:
+        place: of this worker.
+        store: by which the workers find each other.
+    """
+    on_gpu = place.device.type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(place.device)  # before NCCL, which would take the first GPU on every worker
+    distributed.init_process_group(
+        "nccl" if on_gpu else "gloo",
+        store=store,
+        rank=place.rank,
+        world_size=place.world_size,
+        timeout=LONGEST_WAIT,
+        device_id=place.device if on_gpu else None,
+    )
+    yield
+    # Not after an error: the others may be gone, and NCCL would wait for them. The process ends then anyway.
+    distributed.destroy_process_group()

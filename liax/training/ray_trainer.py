@@ -1,17 +1,26 @@
 """Training on the workers of Ray Train, which it starts again from the latest checkpoint when one dies."""
 
 import logging
+import os
 import signal
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from liax import storage
-from liax.errors import JobError, LiaxError, StorageError, UserError
+from liax.errors import JobError, UserError
+from liax.progress import say
 from liax.training.board import Board, BoardState, LocalBoard
 from liax.training.config import TrainConfig
 from liax.training.records import Numbers
+
+LOOK_FOR_NOTICE_EVERY_S = "1"
+"""How often Ray Train looks whether a machine is being taken away. Our choice, because some clouds give a spot machine
+30 s, of which Ray's own 5 would be much."""
+RESIZE_EVERY_S = 60.0
+"""How often Ray Train looks whether there can be more workers (Ray's own choice). Each change costs a start."""
 
 
 class RayBoard:
@@ -44,54 +53,91 @@ class RayBoard:
 
 
 def require_resources(config: TrainConfig) -> None:
-    """Raise UserError if the cluster is too small; Ray would wait for more without a word."""
+    """Raise UserError if the cluster has no room for the fewest workers; Ray would wait for it without a word."""
     import ray
 
-    cluster = ray.cluster_resources()
-    needed = {"CPU": config.workers * config.cpus_per_worker}
-    if config.device == "cuda":
-        needed["GPU"] = config.workers
-    for kind, count in needed.items():
-        if cluster.get(kind, 0) < count:
-            raise UserError(
-                f"training needs {count} {kind}s (workers={config.workers}) and the Ray cluster has "
-                f"{cluster.get(kind, 0):g}: set fewer workers, or cpus_per_worker"
-            )
+    each = _resources_per_worker(config)
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = sum(int(min(node.get(kind, 0) // count for kind, count in each.items())) for node in alive)
+    fewest = config.workers if config.least_workers is None else config.least_workers
+    if room < fewest:
+        size = " and ".join(f"{count:g} {kind}{'s' if count > 1 else ''}" for kind, count in each.items())
+        raise UserError(
+            f"training needs {fewest} worker{'s' if fewest > 1 else ''} of {size} each and the Ray cluster has room "
+            f"for {room}: set fewer workers, or cpus_per_worker, or add machines"
+        )
 
 
-def train_on_ray(config: TrainConfig, board: Board) -> None:
-    """Run the training loop on `config.workers` workers until its last step.
+def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | None = None) -> None:
+    """Run the training loop on workers of Ray Train until its last step.
+
+    Workers that had to leave, because a machine is taken away or there can be more of them, are followed by others.
+
+    Args:
+        config: a fixed number of `workers`, or from `least_workers` to `workers` as the cluster has room for them.
+        board: where the workers put what they have done.
+        datasets: of Ray Data, of which each worker gets its share.
 
     Raises:
         JobError: the run cannot go on, or its workers died more than `max_failures` times.
         KeyboardInterrupt: Ctrl-C.
     """
     import ray.train
-    from ray.train.torch import TorchConfig, TorchTrainer
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
-    resources = {"CPU": float(config.cpus_per_worker)} | ({"GPU": 1.0} if config.device == "cuda" else {})
-    trainer = TorchTrainer(
-        _work,
-        train_loop_config={"config": config.model_dump(mode="json"), "board": board},
-        torch_config=TorchConfig(backend="gloo" if config.device == "cpu" else "nccl"),
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=config.workers, use_gpu=config.device == "cuda", resources_per_worker=resources
-        ),
+    os.environ.setdefault("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", LOOK_FOR_NOTICE_EVERY_S)
+    finished = False
+    while not finished:
+        try:
+            with _own_interrupts():
+                finished = bool(_trainer(config, board, datasets).fit().return_value)
+        except ray.train.TrainingFailedError as error:
+            raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
+        except ray.exceptions.RayError as error:
+            raise JobError(
+                f"Ray lost the process that leads the training ({_last_line(error)}): "
+                "the same command continues at the latest checkpoint"
+            ) from None
+        failure = board.read().failure
+        if failure is not None:
+            raise JobError(failure)
+        if not finished:
+            say(f"a machine is being taken away: saved at step {board.read().step}, going on with the others")
+
+
+def _trainer(config: TrainConfig, board: Board, datasets: dict[str, Any] | None) -> Any:
+    import ray.train
+    from ray.train.torch import TorchTrainer
+
+    from liax.training.ray_worker import GroupConfig, mark_file, work
+
+    mark = uuid.uuid4().hex
+    storage.write_bytes(mark_file(config.output), mark.encode())
+    elastic = config.least_workers is not None and config.least_workers < config.workers
+    # Any, because Ray's annotations are those of the first Ray Train, which this is not.
+    scaling: dict[str, Any] = {
+        "num_workers": (config.least_workers, config.workers) if elastic else config.workers,
+        "elastic_resize_monitor_interval_s": RESIZE_EVERY_S,
+        "use_gpu": config.device == "cuda",
+        "resources_per_worker": _resources_per_worker(config),
+    }
+    loop: Any = work
+    return TorchTrainer(
+        loop,
+        train_loop_config={"config": config.model_dump(mode="json"), "board": board, "mark": mark},
+        torch_config=GroupConfig(),
+        scaling_config=ray.train.ScalingConfig(**scaling),
         run_config=ray.train.RunConfig(
             name="workers",
             storage_path=storage.join(config.output, "ray"),
             failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
         ),
+        datasets=datasets,
     )
-    try:
-        with _own_interrupts():
-            trainer.fit()
-    except ray.train.TrainingFailedError as error:
-        raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
-    failure = board.read().failure
-    if failure is not None:
-        raise JobError(failure)
+
+
+def _resources_per_worker(config: TrainConfig) -> dict[str, float]:
+    return {"CPU": float(config.cpus_per_worker)} | ({"GPU": 1.0} if config.device == "cuda" else {})
 
 
 @contextmanager
@@ -105,29 +151,6 @@ def _own_interrupts() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():  # Ray sets its handler there alone, and so may we
             signal.signal(signal.SIGINT, before)
-
-
-def _work(parameters: dict[str, Any]) -> None:
-    """What each worker runs."""
-    import ray.train
-    import torch
-
-    from liax.training.loop import train
-    from liax.training.place import Place
-
-    board: Board = parameters["board"]
-    if board.read().failure is not None:
-        return  # Ray has started the workers again after an error that would only repeat
-    config = TrainConfig.model_validate(parameters["config"])
-    context = ray.train.get_context()
-    device = torch.device("cpu" if config.device == "cpu" else f"cuda:{context.get_local_rank()}")
-    try:
-        train(config, Place(context.get_world_rank(), context.get_world_size(), device), board.show)
-    except StorageError:
-        raise  # Ray starts the workers again: it may have passed
-    except LiaxError as error:
-        board.fail(str(error))
-        raise
 
 
 def _last_line(error: BaseException) -> str:

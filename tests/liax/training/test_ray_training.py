@@ -81,7 +81,7 @@ def test_a_killed_worker_costs_nothing(ray: None, shapes: str, tmp_path: Path) -
 def test_an_error_that_would_repeat_is_told_once(ray: None, shapes: str, tmp_path: Path) -> None:
     wild = {"generator": {"lr": 1e30, "betas": (0.0, 0.99)}}
     with pytest.raises(JobError, match="not finite"):
-        train_on_ray(configure(shapes, tmp_path, optimizer=wild), RayBoard())
+        train_on_ray(configure(shapes, tmp_path, optimizer=wild, faults={"skipped_in_a_row": 2}), RayBoard())
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def test_a_lost_board_keeps_what_was_read(ray: None) -> None:
 
 
 def test_too_few_processors_are_refused(ray: None, shapes: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="needs 4 CPUs"):
+    with pytest.raises(UserError, match="room for 2"):
         require_resources(configure(shapes, tmp_path, workers=4))
 
 
