@@ -19,7 +19,7 @@ class LossConfig(Config):
     L1 has weight 1, against which the others are measured.
     """
 
-    perceptual: Perceptual = "none"
+    perceptual: Perceptual = "vgg"
     """What compares pictures beside L1: `vgg`, VGG-19 with its published weights; `random`, the same layers with drawn
     weights, for tests and trials without a network; `none`."""
     perceptual_weights: str | None = None

@@ -71,7 +71,7 @@ PRESETS: dict[str, ModelConfig] = {
     # Small enough to learn something visible in minutes on one CPU core: for the demo and the tests.
     "tiny": ModelConfig(size_px=64, width=1 / 8, blocks=1, directions=20),
     # What learns faces in hours on two CPU cores. Our choice: every number is as large as those hours allow.
-    "small": ModelConfig(size_px=128, width=1 / 4, blocks=2, directions=40),
+    "small": ModelConfig(size_px=128, width=1 / 4, blocks=1, directions=40),
     # The paper's 0.05 B: 57 M parameters.
     "base": ModelConfig(width=0.5),
     # The paper's 0.3 B, whose layout is unpublished. Ours: deeper, not wider, than s = 1 with 4 blocks (228 M),

@@ -12,7 +12,7 @@ from liax.training.step import Objective, Phases, discriminator_step, generator_
 
 
 def load(*overrides: str) -> TrainConfig:
-    return load_config(TrainConfig, None, ["shards=s", "output=o", "model.preset=tiny", "batch=8", *overrides])
+    return load_config(TrainConfig, None, ["shards=s", "output=o", "model.preset=tiny", "batch=8", "loss.perceptual=none", *overrides])
 
 
 @pytest.fixture(autouse=True)

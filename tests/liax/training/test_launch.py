@@ -21,6 +21,7 @@ from tests.mlflow_server import free_port, silent_server
 from tests.moving_shapes import write_shapes
 
 COMMAND = ["shards=shards", "output=out", "run_on=process", "model.preset=tiny", "batch=2", "tracking.pictures=1"]
+COMMAND += ["loss.perceptual=none"]
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ def configure(shapes: str, output: Path, **changes: Any) -> TrainConfig:
         "batch": 4,
         "steps": 6,
         "model": {"preset": "tiny"},
-        "loss": {"adversarial_start_step": 3, "r1_every": 2},
+        "loss": {"perceptual": "none", "adversarial_start_step": 3, "r1_every": 2},
         "checkpoint": {"every_steps": 2, "keep": 2},
         "tracking": {"uri": "none", "pictures": 2},
     }

@@ -50,7 +50,7 @@ def configure(shapes: str, output: Path, **changes: Any) -> TrainConfig:
         "batch": 8,
         "steps": STEPS,
         "model": {"preset": "tiny"},
-        "loss": {"adversarial_start_step": 2, "r1_every": 2},
+        "loss": {"perceptual": "none", "adversarial_start_step": 2, "r1_every": 2},
         "checkpoint": {"every_steps": 2},
         "tracking": {"every_steps": 1, "pictures": 1},
     }
