@@ -87,7 +87,8 @@ def _parse() -> argparse.Namespace:
 def _train(options: argparse.Namespace, output: Path, changes: list[str]) -> None:
     settings = [f"shards={options.shards}", f"output={output}", f"steps={options.steps}", "tracking.uri=none"]
     command = [sys.executable, "-m", "jobs.train", "--config", options.config, *settings, *options.overrides, *changes]
-    subprocess.run(command, check=True, cwd=ROOT)
+    if subprocess.run(command, check=False, cwd=ROOT).returncode:
+        sys.exit("a training failed: see above")
 
 
 @torch.no_grad()

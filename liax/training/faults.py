@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import torch
 
 from liax import storage
-from liax.data.dataset import PairBatch
+from liax.data.batch import PairBatch
 from liax.errors import JobError, StorageError, UserError
 from liax.progress import say
 from liax.training.place import Place

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from liax.data.dataset import PairBatch
+from liax.data.batch import PairBatch
 from liax.model.decoder import Climb
 from liax.model.network import LiaX
 from liax.tracking.grids import grid_png

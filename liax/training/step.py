@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from liax.data.dataset import PairBatch
+from liax.data.batch import PairBatch
 from liax.losses import adversarial
 from liax.losses.reconstruction import l1
 from liax.losses.sparsity import mean_magnitude

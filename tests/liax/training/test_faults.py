@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from liax import storage
-from liax.data.dataset import PairBatch
+from liax.data.batch import PairBatch
 from liax.errors import JobError
 from liax.training.faults import Faults, first_fault
 from liax.training.place import Place, alone
