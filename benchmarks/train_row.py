@@ -6,6 +6,7 @@ Prints one line of JSON. It needs PyTorch and the light dependencies, and DeepSp
 """
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -89,6 +90,8 @@ def engines(
         )
     from liax.training.deepspeed_engine import DeepSpeedTrained, start_deepspeed
 
+    # DeepSpeed wants to be told by the environment what the process group knows.
+    os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     backend = "nccl" if place.device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)
     start_deepspeed(place)

@@ -15,7 +15,8 @@ BYTES = ("generator_bytes", "discriminator_bytes", "r1_bytes")
 
 
 def load(*overrides: str) -> TrainConfig:
-    return load_config(TrainConfig, None, ["shards=s", "output=o", "model.preset=tiny", "loss.perceptual=none", *overrides])
+    usual = ["shards=s", "output=o", "model.preset=tiny", "loss.perceptual=none"]
+    return load_config(TrainConfig, None, [*usual, *overrides])
 
 
 def real_step(config: TrainConfig) -> StepCosts:

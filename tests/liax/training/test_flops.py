@@ -12,7 +12,8 @@ from liax.training.step import Objective, Phases, discriminator_step, generator_
 
 
 def load(*overrides: str) -> TrainConfig:
-    return load_config(TrainConfig, None, ["shards=s", "output=o", "model.preset=tiny", "batch=8", "loss.perceptual=none", *overrides])
+    usual = ["shards=s", "output=o", "model.preset=tiny", "batch=8", "loss.perceptual=none"]
+    return load_config(TrainConfig, None, [*usual, *overrides])
 
 
 @pytest.fixture(autouse=True)
