@@ -55,7 +55,7 @@ class Vgg19(nn.Module):
 
 def drawn() -> Vgg19:
     """With drawn weights that keep the variance of activations (He et al. 2015, eq. 10), the same on every call."""
-    network, source = Vgg19(), torch.Generator().manual_seed(_RANDOM_SEED)
+    network, source = _unfilled(), torch.Generator().manual_seed(_RANDOM_SEED)
     for parameter in network.parameters():
         if parameter.dim() == 1:
             nn.init.zeros_(parameter)
@@ -81,7 +81,7 @@ def published(source: str | None = None) -> Vgg19:
         path = weights.path_of(weights.VGG19, given)
         # On the CPU and not mapped: the file is in PyTorch's old format, which cannot be.
         tensors, origin = torch.load(path, map_location="cpu", weights_only=True), str(path)
-    network = Vgg19()
+    network = _unfilled()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             tensor = tensors.get(name)
@@ -90,6 +90,13 @@ def published(source: str | None = None) -> Vgg19:
                 raise UserError(f"{origin} has no {name} of {shape}: give VGG-19's weights with torchvision's names")
             parameter.copy_(tensor)
     return network
+
+
+def _unfilled() -> Vgg19:
+    """Without first weights: drawing them would take time, and numbers that others are to get from the generator."""
+    with torch.device("meta"):
+        network = Vgg19()
+    return network.to_empty(device="cpu")
 
 
 def _read_safetensors(given: str) -> dict[str, Tensor]:
