@@ -2,9 +2,9 @@
 
 "Sparse" here means of one picture's code: few of its directions are far from 0. Raw codes mix that with directions that
 are large or small for all pictures; normalised codes, each direction divided by its standard deviation over pictures,
-do not. A Gaussian of the same standard deviations is what codes look like that nothing made sparse.
+do not. Both are told beside the same of Gaussian numbers, which is what codes look like that nothing made sparse.
 
-Shapes: N pictures, M directions.
+Shapes: N pictures, M ≥ 2 directions.
 """
 
 import math
@@ -18,26 +18,33 @@ VERSION = 1
 DEAD_SHARE = 0.01
 """A direction is dead whose standard deviation is below this share of the largest. Our choice."""
 
+_ROUNDING = 1e-6
+"""A direction whose standard deviation is below this share of its largest value stands still: the rest is float32's
+rounding in a sum of some hundred numbers, which normalising would make large."""
+
 
 def code_statistics(codes_NM: Tensor) -> dict[str, float]:
     """Sparsity of motion coefficients a_NM, for logging: `codes/hoyer`, `codes/hoyer_normalised`, …
 
-    Of each measure the mean over pictures: of raw codes, of codes divided by each direction's standard deviation
-    (`_normalised`), and of Gaussian numbers with these standard deviations (`_gaussian`).
+    Of each measure the mean over pictures: of raw codes; of codes divided by each direction's standard deviation, still
+    directions being 0 (`_normalised`); and both of as many Gaussian numbers with these standard deviations
+    (`_gaussian`, `_gaussian_normalised`).
 
     Returns:
-        hoyer, gini, l0_1 and l0_10 (see the functions below) in these three forms; mean_magnitude, mean |a|; dead,
-        the number of directions that nothing moves.
+        hoyer, gini, l0_1 and l0_10 (see the functions below) in these four forms; mean_magnitude, mean |a|; dead, the
+        number of directions that nothing moves.
     """
     codes_NM = codes_NM.detach().double().cpu()
     deviation_M = codes_NM.std(dim=0, correction=0)
-    random = torch.Generator().manual_seed(0)
+    still_M = deviation_M <= _ROUNDING * codes_NM.abs().amax(dim=0)
+    drawn_NM = torch.randn(codes_NM.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     forms = {
         "": codes_NM,
-        "_normalised": codes_NM / torch.where(deviation_M > 0, deviation_M, math.inf),
-        "_gaussian": torch.randn(codes_NM.shape, dtype=torch.float64, generator=random) * deviation_M,
+        "_normalised": codes_NM / torch.where(still_M, math.inf, deviation_M),
+        "_gaussian": drawn_NM * deviation_M,
+        "_gaussian_normalised": drawn_NM * ~still_M,
     }
-    numbers = {}
+    numbers: dict[str, float] = {}
     for form, values_NM in forms.items():
         magnitude_NM = values_NM.abs()
         measures = {
@@ -53,9 +60,9 @@ def code_statistics(codes_NM: Tensor) -> dict[str, float]:
 
 
 def hoyer(magnitude_NM: Tensor) -> Tensor:
-    """(√M − ‖a‖₁/‖a‖₂) / (√M − 1): 0 if all are equal, 1 if only one is not 0 (Hoyer 2004, eq. 7). N values.
+    """(√M − ‖a‖₁/‖a‖₂) / (√M − 1) (Hoyer 2004, section 3.1).
 
-    A code of zeros counts as 0: it has no direction that stands out.
+    N values: 0 if all are equal, 1 if only one is not 0; a code of zeros counts as 0, for no direction stands out.
     """
     root = math.sqrt(magnitude_NM.shape[1])
     length_N = magnitude_NM.norm(dim=1)
@@ -64,9 +71,9 @@ def hoyer(magnitude_NM: Tensor) -> Tensor:
 
 
 def gini(magnitude_NM: Tensor) -> Tensor:
-    """1 − 2 Σ_k |a|_(k)/‖a‖₁ · (M − k + ½)/M over values in ascending order (Hurley and Rickard 2009, eq. 5). N values.
+    """1 − 2 Σ_k |a|_(k)/‖a‖₁ · (M − k + ½)/M over values in ascending order (Hurley and Rickard 2009, table I).
 
-    0 if all are equal, 1 − 1/M if only one is not 0; a code of zeros counts as 0.
+    N values: 0 if all are equal, 1 − 1/M if only one is not 0; a code of zeros counts as 0.
     """
     count = magnitude_NM.shape[1]
     ascending_NM = magnitude_NM.sort(dim=1).values
@@ -77,6 +84,9 @@ def gini(magnitude_NM: Tensor) -> Tensor:
 
 
 def l0(magnitude_NM: Tensor, share: float) -> Tensor:
-    """How many directions are beyond a share of the code's largest. N values, 0 … M."""
+    """How many directions are beyond a share of the code's own largest (Hurley and Rickard's ℓ0 with a threshold).
+
+    N values, 0 … M; a code of zeros counts as 0.
+    """
     largest_N1 = magnitude_NM.amax(dim=1, keepdim=True)
     return ((magnitude_NM > share * largest_N1) & (largest_N1 > 0)).sum(dim=1).double()

@@ -61,6 +61,37 @@ def test_normalising_tells_few_directions_from_small_ones() -> None:
     assert numbers["codes/hoyer_gaussian"] == pytest.approx(numbers["codes/hoyer"], abs=0.02)
 
 
+def test_a_direction_that_only_rounding_moves_is_still() -> None:
+    """Divided by so small a deviation it would drown all others."""
+    random = torch.Generator().manual_seed(4)
+    codes = torch.randn(100, M, generator=random, dtype=torch.float64)
+    codes[:, 5:] = 0.25 + 1e-8 * torch.randn(100, M - 5, generator=random, dtype=torch.float64)
+    numbers = code_statistics(codes)
+    assert numbers["codes/l0_1_normalised"] <= 5
+    assert numbers["codes/hoyer_normalised"] == pytest.approx(numbers["codes/hoyer_gaussian_normalised"], abs=0.02)
+
+
+def test_the_same_codes_give_the_same_numbers() -> None:
+    codes = torch.randn(20, M, generator=torch.Generator().manual_seed(5))
+    torch.manual_seed(0)
+    first = code_statistics(codes)
+    torch.manual_seed(1)
+    assert code_statistics(codes) == first
+    forms = ("", "_normalised", "_gaussian", "_gaussian_normalised")
+    measures = ("hoyer", "gini", "l0_1", "l0_10")
+    assert set(first) == {f"codes/{measure}{form}" for measure in measures for form in forms} | {
+        "codes/mean_magnitude",
+        "codes/dead",
+    }
+
+
+def test_one_picture_is_enough() -> None:
+    numbers = code_statistics(torch.tensor([[3.0, 0.0, 0.0, 0.0]]))
+    assert numbers["codes/hoyer"] == pytest.approx(1)
+    assert numbers["codes/hoyer_normalised"] == 0  # nothing moves
+    assert all(math.isfinite(value) for value in numbers.values())
+
+
 def test_dead_directions_are_counted_and_stay_dead_when_normalised() -> None:
     codes = torch.randn(100, M, generator=torch.Generator().manual_seed(3))
     codes[:, 5:] = 0.25  # never moves
