@@ -217,4 +217,5 @@ class TrainConfig(Config):
         values = self.model_dump(mode="json", include=set(decisive))
         for name in ("loader_workers", "prefetch_steps", "cache_bytes", "cache_folder", "ingest"):
             values["data"].pop(name)
+        values["loss"].pop("perceptual_weights")  # where the file is, not what is in it
         return config_id({**values, "set_id": set_id})
