@@ -288,10 +288,11 @@ def _full_stack(options: argparse.Namespace, preset: str, size_px: int | None) -
 
 def _step_times(output: Path) -> tuple[list[float], list[float]]:
     """Seconds from step to step of a finished run, usual ones and with R1, without the first period and the end."""
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    from liax.training.records import records_after
+
     usual_s, r1_s = [], []
-    for before, line in list(pairwise(lines))[FULL_R1_EVERY - 1 : -1]:
-        (r1_s if "r1" in line else usual_s).append((line["time_ms"] - before["time_ms"]) / 1000)
+    for before, record in list(pairwise(records_after(str(output), 0)))[FULL_R1_EVERY - 1 : -1]:
+        (r1_s if "r1" in record.numbers else usual_s).append((record.time_ms - before.time_ms) / 1000)
     return usual_s, r1_s
 
 
