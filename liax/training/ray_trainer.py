@@ -19,20 +19,26 @@ from liax.training.records import Numbers
 LOOK_FOR_NOTICE_EVERY_S = "1"
 """How often Ray Train looks whether a machine is being taken away. Our choice, because some clouds give a spot machine
 30 s, of which Ray's own 5 would be much."""
+START_WITHIN_S = "20"
+"""How long Ray Train waits for the workers' places before it counts anew how many there can be. Our choice: after a node
+was lost, that is how long Ray takes to know it; Ray's own 60 would be lost on waiting for the dead."""
 RESIZE_EVERY_S = 60.0
 """How often Ray Train looks whether there can be more workers (Ray's own choice). Each change costs a start."""
 
 
 class RayBoard:
-    """A board that lives in a small actor, so that the workers of any node reach it.
+    """A board that lives in a small actor on the starter's node, so that the workers of any node reach it.
 
-    If the actor is lost, with its node, training goes on without: the board stays as it was last read.
+    If the actor is lost, training goes on without: the board stays as it was last read.
     """
 
     def __init__(self) -> None:
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        self._actor: Any = ray.remote(num_cpus=0)(LocalBoard).remote()
+        # Not on a node that may be taken away.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._actor: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(LocalBoard).remote()
         self._last = BoardState()
 
     def show(self, step: int, numbers: Numbers) -> None:
@@ -86,6 +92,7 @@ def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | N
 
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     os.environ.setdefault("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", LOOK_FOR_NOTICE_EVERY_S)
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", START_WITHIN_S)
     finished = False
     while not finished:
         try:

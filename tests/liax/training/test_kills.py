@@ -1,0 +1,127 @@
+"""SIGKILL of workers, nodes and the driver, and notice of a kill: the curve is the undisturbed one.
+
+A cluster of two nodes runs on loopback. The moments are drawn from a fixed seed; what a moment finds running differs
+from run to run, which is the point.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.job_runs import SOAK, kill
+from tests.moving_shapes import write_shapes
+from tests.training_runs import (
+    SOON_RESIZED,
+    Nodes,
+    TrainJob,
+    assert_near,
+    assert_same,
+    cluster,
+    configure,
+    started,
+    steps_done,
+    train_undisturbed,
+    wait_for_step,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]  # each kill costs a start
+
+STEPS = 40
+ROUNDING = 0.05
+"""Another number of workers adds gradients up in another order; a GAN enlarges the difference of 1e-7 at each step."""
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_shapes(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with cluster(2) as nodes:
+        yield nodes
+
+
+def test_the_curve_is_that_of_an_undisturbed_run(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
+    quiet = configure(shapes, tmp_path / "quiet", workers=2, steps=STEPS)
+    with started(quiet, nodes.environment) as job:
+        job.finish()
+    for seed in range(SOAK):
+        output, random_ = tmp_path / f"killed{seed}", random.Random(seed)
+        config = configure(shapes, output, workers=2, steps=STEPS)
+        moments = sorted(random_.sample(range(2, STEPS - 5), 3))
+        old: set[int] = set()
+        job = TrainJob(config, nodes.environment)
+        try:
+            for kind, step in zip(random_.sample(["worker", "node", "driver"], 3), moments, strict=True):
+                wait_for_step(job, output, step)
+                workers = new_workers(job, nodes, old)
+                old |= workers.keys()
+                time.sleep(random_.uniform(0, 1))
+                print(f"{kind} killed at step {steps_done(output)}", flush=True)
+                victim = random_.choice(sorted(workers))
+                if kind == "driver":
+                    job.kill()
+                    job = TrainJob(config, nodes.environment)
+                elif kind == "worker":
+                    assert kill(victim)
+                else:
+                    nodes.lose(workers[victim])
+                    nodes.grow()
+            job.finish()
+        finally:
+            job.kill()
+        assert_same(output, tmp_path / "quiet")
+
+
+def new_workers(job: TrainJob, nodes: Nodes, old: set[int]) -> dict[int, Any]:
+    """Both workers and their nodes, as soon as there are two that were not there before."""
+    while True:
+        workers = {pid: node for pid, node in nodes.workers().items() if pid not in old}
+        if len(workers) == 2:
+            return workers
+        assert job.running(), job.said()
+        time.sleep(0.1)
+
+
+def test_notice_of_a_kill_saves_the_present_step(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
+    quiet = configure(shapes, tmp_path / "quiet", steps=STEPS)
+    train_undisturbed(quiet)
+    config = configure(shapes, tmp_path / "out", steps=STEPS, checkpoint={"every_steps": 1000})
+    with started(config, nodes.environment) as job:
+        wait_for_step(job, tmp_path / "out", 5)
+        (node,) = nodes.workers().values()
+        nodes.drain(node, seconds=120)
+        job.finish()
+        said = re.findall(r"saved at step (\d+), going on with the others", job.said())
+    saved = sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir() if path.is_dir())
+    assert saved == [f"{int(said[0]):08d}", f"{STEPS:08d}"]
+    assert_same(tmp_path / "out", tmp_path / "quiet")
+    nodes.nodes.remove(node)  # Ray has ended it, when it had nothing more to do
+    nodes.grow()
+
+
+def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    config = configure(shapes, output, workers=2, least_workers=1, steps=3 * STEPS)
+    train_undisturbed(configure(shapes, tmp_path / "quiet", steps=3 * STEPS))
+    with started(config, nodes.environment, SOON_RESIZED) as job:
+        wait_for_step(job, output, 7)
+        assert len(nodes.workers()) == 2
+        nodes.lose(nodes.nodes[-1])
+        wait_for_step(job, output, 20)
+        assert len(nodes.workers()) == 1
+        nodes.grow()
+        while len(nodes.workers()) < 2:
+            assert job.running(), job.said()
+            time.sleep(0.2)
+        job.finish()
+    assert_near(output, tmp_path / "quiet", ROUNDING)
+    # What the one worker did was saved before it became two.
+    saved = {int(path.name) for path in (output / "checkpoints").iterdir() if path.is_dir()}
+    assert saved
