@@ -42,10 +42,10 @@ UNTIMED = (
 """Beginnings of the names of numbers that are the same whenever and wherever a step is computed."""
 
 
-def configure(shards: str, output: Path, **changes: Any) -> TrainConfig:
+def configure(shards_url: str, output: Path, **changes: Any) -> TrainConfig:
     """A tiny training in which every kind of step comes: without and with the discriminator, and with R1."""
     values: dict[str, Any] = {
-        "shards": shards,
+        "shards": shards_url,
         "output": str(output),
         "batch": 8,
         "steps": 12,

@@ -20,8 +20,8 @@ LOOK_FOR_NOTICE_EVERY_S = "1"
 """How often Ray Train looks whether a machine is being taken away. Our choice, because some clouds give a spot machine
 30 s, of which Ray's own 5 would be much."""
 START_WITHIN_S = "20"
-"""How long Ray Train waits for the workers' places before it counts anew how many there can be. Our choice: after a node
-was lost, that is how long Ray takes to know it; Ray's own 60 would be lost on waiting for the dead."""
+"""How long Ray Train waits for the workers' places before it counts anew how many there can be. Our choice, because
+Ray takes about that long to know that a node was lost; its own 60 would be spent on waiting for the dead."""
 RESIZE_EVERY_S = 60.0
 """How often Ray Train looks whether there can be more workers (Ray's own choice). Each change costs a start."""
 

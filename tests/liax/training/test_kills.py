@@ -32,6 +32,8 @@ from tests.training_runs import (
 pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]  # each kill costs a start
 
 STEPS = 40
+RARELY = {"every_steps": 1000}
+"""No checkpoint but the last and those that were saved because workers had to leave."""
 ROUNDING = 0.05
 """Another number of workers adds gradients up in another order; a GAN enlarges the difference of 1e-7 at each step."""
 
@@ -92,7 +94,7 @@ def new_workers(job: TrainJob, nodes: Nodes, old: set[int]) -> dict[int, Any]:
 def test_notice_of_a_kill_saves_the_present_step(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
     quiet = configure(shapes, tmp_path / "quiet", steps=STEPS)
     train_undisturbed(quiet)
-    config = configure(shapes, tmp_path / "out", steps=STEPS, checkpoint={"every_steps": 1000})
+    config = configure(shapes, tmp_path / "out", steps=STEPS, checkpoint=RARELY)
     with started(config, nodes.environment) as job:
         wait_for_step(job, tmp_path / "out", 5)
         (node,) = nodes.workers().values()
@@ -108,7 +110,7 @@ def test_notice_of_a_kill_saves_the_present_step(nodes: Nodes, shapes: str, tmp_
 
 def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    config = configure(shapes, output, workers=2, least_workers=1, steps=3 * STEPS)
+    config = configure(shapes, output, workers=2, least_workers=1, steps=3 * STEPS, checkpoint=RARELY)
     train_undisturbed(configure(shapes, tmp_path / "quiet", steps=3 * STEPS))
     with started(config, nodes.environment, SOON_RESIZED) as job:
         wait_for_step(job, output, 7)
@@ -122,6 +124,5 @@ def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path
             time.sleep(0.2)
         job.finish()
     assert_near(output, tmp_path / "quiet", ROUNDING)
-    # What the one worker did was saved before it became two.
-    saved = {int(path.name) for path in (output / "checkpoints").iterdir() if path.is_dir()}
-    assert saved
+    # What the workers had done was saved before there were more of them.
+    assert len([path for path in (output / "checkpoints").iterdir() if path.is_dir()]) > 1
