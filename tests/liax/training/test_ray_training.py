@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from liax import ray_session
+from liax import ray_session, storage
 from liax.config import to_yaml
 from liax.errors import JobError, UserError
 from liax.tracking.client import connect
@@ -65,7 +65,9 @@ def curve(output: Path) -> list[float]:
 def test_a_killed_worker_costs_nothing(ray: None, shapes: str, tmp_path: Path) -> None:
     config = configure(shapes, tmp_path / "two")
     killed: list[int] = []
-    thread = threading.Thread(target=kill_one_worker, args=(tmp_path / "two" / "checkpoints" / "latest", killed))
+    thread = threading.Thread(
+        target=kill_one, args=("RayTrainWorker", tmp_path / "two" / "checkpoints" / "latest", killed)
+    )
     thread.start()
     board = RayBoard()
     train_on_ray(config, board)
@@ -119,6 +121,38 @@ def test_too_few_processors_are_refused(ray: None, shapes: str, tmp_path: Path) 
         require_resources(configure(shapes, tmp_path, workers=4))
 
 
+def test_the_fewest_workers_must_have_room(ray: None, shapes: str, tmp_path: Path) -> None:
+    require_resources(configure(shapes, tmp_path, workers=4, batch=16, least_workers=2))
+    with pytest.raises(UserError, match="needs 3 workers of 1 CPU each and the Ray cluster has room for 2"):
+        require_resources(configure(shapes, tmp_path, workers=4, batch=48, least_workers=3))
+
+
+def test_a_machine_with_other_folders_is_named(shapes: str, tmp_path: Path) -> None:
+    from liax.training.ray_worker import mark_file, require_shared
+
+    config = configure(shapes, tmp_path)
+    with pytest.raises(UserError, match=f"output {tmp_path} is not the same folder on node far: use a folder that all"):
+        require_shared(config, "mine", "far")
+    storage.write_bytes(mark_file(config.output), b"of a training before")
+    with pytest.raises(UserError, match="not the same folder on node far"):
+        require_shared(config, "mine", "far")
+    storage.write_bytes(mark_file(config.output), b"mine")
+    require_shared(config, "mine", "far")
+    with pytest.raises(UserError, match="the shards /nowhere are not on node far"):
+        require_shared(config.model_copy(update={"shards": "/nowhere"}), "mine", "far")
+    require_shared(config.model_copy(update={"shards": "s3://bucket/a", "output": "s3://bucket/b"}), "mine", "far")
+
+
+@pytest.mark.slow
+def test_a_lost_controller_is_told_in_a_line(ray: None, shapes: str, tmp_path: Path) -> None:
+    thread = threading.Thread(target=kill_one, args=("TrainController", tmp_path / "checkpoints" / "latest", []))
+    thread.start()
+    with pytest.raises(JobError, match="the same command continues") as error:
+        train_on_ray(configure(shapes, tmp_path, steps=1000), RayBoard())
+    thread.join()
+    assert "\n" not in str(error.value)
+
+
 def wait_for(file: Path) -> None:
     """Return when there is such a file."""
     for _ in range(6000):
@@ -128,11 +162,11 @@ def wait_for(file: Path) -> None:
     raise TimeoutError(f"no {file} within five minutes")
 
 
-def kill_one_worker(checkpoint: Path, killed: list[int]) -> None:
-    """Once there is a checkpoint, kill -9 one of this test's own training workers."""
+def kill_one(name: str, checkpoint: Path, killed: list[int]) -> None:
+    """Once there is a checkpoint, kill -9 one of this test's own processes of a name."""
     wait_for(checkpoint)
     for process in psutil.Process().children(recursive=True):
-        if "RayTrainWorker" in " ".join(process.cmdline()):
+        if name in " ".join(process.cmdline()):
             os.kill(process.pid, signal.SIGKILL)
             killed.append(process.pid)
             return
