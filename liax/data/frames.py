@@ -29,7 +29,7 @@ def read_frames(
         By frame number: uint8 H×W×3 RGB.
 
     Raises:
-        VideoError: the clip cannot be decoded, or has no such frame.
+        VideoError: the clip cannot be decoded, is damaged in what was decoded, or has no such frame.
     """
     found: dict[int, NDArray[np.uint8]] = {}
     try:
@@ -38,7 +38,7 @@ def read_frames(
             stream = container.streams.video[0]
             stream.thread_type = "NONE"  # loader processes are the parallelism
             for group in _groups(sorted(set(wanted)), keyframes):
-                found |= _decode(container, stream, group, fps)
+                found |= _decode(container, stream, group, fps, name)
     except (FFmpegError, IndexError, ValueError) as error:
         raise VideoError(name, "unreadable", str(error)) from None
     missing = sorted(set(wanted) - set(found))
@@ -57,7 +57,7 @@ def _groups(wanted: Sequence[int], keyframes: Sequence[int]) -> list[list[int]]:
 
 
 def _decode(
-    container: av.container.InputContainer, stream: av.VideoStream, wanted: Sequence[int], fps: float
+    container: av.container.InputContainer, stream: av.VideoStream, wanted: Sequence[int], fps: float, name: str
 ) -> dict[int, NDArray[np.uint8]]:
     """Those of the wanted frames, which are in order, that there are."""
     assert stream.time_base is not None  # mp4 always states it
@@ -69,6 +69,8 @@ def _decode(
         if frame.pts is None:
             continue
         current = round(float((frame.pts - start) * stream.time_base) * fps)
+        if frame.is_corrupt:  # FFmpeg hides damage as well as it can, and the frames that follow build on it
+            raise VideoError(name, "damaged", f"frame {current}")
         if current in wanted:
             found[current] = to_rgb(frame)
         if current >= wanted[-1]:

@@ -37,6 +37,17 @@ def test_what_cannot_be_decoded_is_named() -> None:
         read_frames(b"no video at all", {0}, 25.0, "clip")
 
 
+def test_damage_within_a_clip_is_seen() -> None:
+    """FFmpeg decodes most of it to pictures that are wrong, and only notes so."""
+    whole, random = video_of_shapes(3, 256), np.random.default_rng(0)
+    start = whole.index(b"mdat") + 700  # behind what the encoder says of itself
+    for place in random.integers(start, whole.index(b"moov") - 8, 20):
+        damaged = bytearray(whole)
+        damaged[place : place + 8] = random.bytes(8)
+        with pytest.raises(VideoError, match=r"clip: (damaged|unreadable|frame missing)"):
+            read_frames(bytes(damaged), range(FRAMES), 25.0, "clip")
+
+
 def test_frames_of_one_group_of_pictures_are_decoded_in_one_go() -> None:
     video = video_of_shapes(seed=3)
     for wanted in ({2, 6}, {2, 9}, {0, 7, 8, 15, 19}):
