@@ -1,9 +1,10 @@
 """Clips on this machine's own disk, so that a shard set on S3 is fetched once and not once an epoch."""
 
+import fcntl
 import hashlib
 import os
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from liax import local_files
@@ -13,29 +14,29 @@ from liax.shards import SampleRef, ShardSet
 from liax.weights import cache_folder
 
 _HASH_BYTES = hashlib.sha256().digest_size
-_LOOK_EVERY_S = 30.0
-"""Between looks at how large the folder is. Our choice: listing it costs milliseconds for each thousand clips."""
 _LEAVE_SHARE = 0.9
 """What is left of the limit when clips were removed, so that not every clip removes another."""
+_ACCOUNT, _ACCOUNT_BYTES = "bytes", 20
+"""Name of the file that says how many bytes the folder's clips have, and its own largest size."""
 
 
 class ClipCache:
     """Reads members of samples by way of a folder that all processes of a machine share.
 
-    A file holds a member and its hash; one that is damaged is fetched anew. When there are more bytes than the limit,
-    those that were not read for longest go. A disk that is full, or not to be written to, costs one line and the use
-    of the folder, nothing else.
+    A file holds a member and its hash; one that is damaged is fetched anew. A new clip goes in only when there is room
+    for it; to make room, those that were not read for longest go. A disk that is full, or not to be written to, costs
+    one line and the use of the folder, nothing else.
 
     Args:
         shards: where members come from.
         folder: the folder; None for one beside the weight files.
-        limit_bytes: of all files together; exceeded by what is written between two looks, see `_LOOK_EVERY_S`.
+        limit_bytes: of all files together, whichever process wrote them.
     """
 
     def __init__(self, shards: ShardSet, folder: str | None, limit_bytes: int) -> None:
         self._shards, self._limit_bytes = shards, limit_bytes
         self._folder = Path(folder) if folder else cache_folder() / "clips"
-        self._looked_s, self._written, self._broken = -_LOOK_EVERY_S, 0, False
+        self._broken = False
 
     def read(self, ref: SampleRef, extension: str) -> bytes:
         """One member of a sample. Errors as `ShardSet.read`."""
@@ -59,30 +60,58 @@ class ClipCache:
         return self._folder / name[:2] / name
 
     def _keep(self, file: Path, data: bytes) -> None:
-        with local_files.beside(file) as temporary:
+        """Write a clip, and remove others where the limit asks for it.
+
+        One process at a time does so, or two could take the same room. The account is never too low: a clip that takes
+        the place of a damaged one, or whose writer was killed, is counted until the next look, which corrects it.
+        """
+        size = _HASH_BYTES + len(data)
+        if size > self._limit_bytes:
+            return
+        with local_files.beside(file) as temporary, _locked(self._folder / _ACCOUNT) as account:
+            kept = _number(os.pread(account, _ACCOUNT_BYTES, 0))
+            if kept is None or kept + size > self._limit_bytes:
+                kept = self._remove_oldest(self._limit_bytes - size)
+            os.ftruncate(account, 0)
+            os.pwrite(account, str(kept + size).encode(), 0)
             temporary.write_bytes(hashlib.sha256(data).digest() + data)
             temporary.replace(file)
-        self._written += len(data)
-        now_s = time.monotonic()
-        if now_s - self._looked_s > _LOOK_EVERY_S or self._written > self._limit_bytes * (1 - _LEAVE_SHARE):
-            self._looked_s, self._written = now_s, 0
-            self._remove_oldest()
 
-    def _remove_oldest(self) -> None:
+    def _remove_oldest(self, most: int) -> int:
+        """Remove what is more than `most` bytes, and some on top; return how many are left."""
+        local_files.remove_unfinished(str(self._folder))
         found: list[tuple[float, int, str]] = []
         for folder, _, names in os.walk(self._folder):
             for name in names:
+                if name == _ACCOUNT:
+                    continue
                 with suppress(FileNotFoundError):  # another process removed it
                     facts = Path(folder, name).stat()
                     found.append((facts.st_mtime, facts.st_size, str(Path(folder, name))))
         left = sum(size for _, size, _ in found)
-        if left <= self._limit_bytes:
-            return
+        if left <= most:
+            return left
         for _, size, name in sorted(found):
-            if left <= self._limit_bytes * _LEAVE_SHARE:
-                return
+            if left <= most * _LEAVE_SHARE:
+                break
             local_files.remove(name)
             left -= size
+        return left
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[int]:
+    """A file's descriptor, for one process of the machine at a time."""
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() else None
 
 
 def _read_whole(file: Path) -> bytes | None:
