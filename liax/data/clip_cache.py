@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from liax import local_files
+from liax.data.clip_table import ClipPlace, ClipReader
 from liax.errors import LiaxError
 from liax.progress import say
-from liax.shards import SampleRef, ShardSet
 from liax.weights import cache_folder
 
 _HASH_BYTES = hashlib.sha256().digest_size
@@ -21,32 +21,32 @@ _ACCOUNT, _ACCOUNT_BYTES = "bytes", 20
 
 
 class ClipCache:
-    """Reads members of samples by way of a folder that all processes of a machine share.
+    """Reads clips by way of a folder that all processes of a machine share.
 
-    A file holds a member and its hash; one that is damaged is fetched anew. A new clip goes in only when there is room
+    A file holds a clip and its hash; one that is damaged is fetched anew. A new clip goes in only when there is room
     for it; to make room, those that were not read for longest go. A disk that is full, or not to be written to, costs
     one line and the use of the folder, nothing else.
 
     Args:
-        shards: where members come from.
+        reader: where clips come from.
         folder: the folder; None for one beside the weight files.
         limit_bytes: of all files together, whichever process wrote them.
     """
 
-    def __init__(self, shards: ShardSet, folder: str | None, limit_bytes: int) -> None:
-        self._shards, self._limit_bytes = shards, limit_bytes
+    def __init__(self, reader: ClipReader, folder: str | None, limit_bytes: int) -> None:
+        self._reader, self._limit_bytes = reader, limit_bytes
         self._folder = Path(folder) if folder else cache_folder() / "clips"
         self._broken = False
 
-    def read(self, ref: SampleRef, extension: str) -> bytes:
-        """One member of a sample. Errors as `ShardSet.read`."""
+    def read(self, clip: ClipPlace) -> bytes:
+        """A clip's video. Errors are the reader's."""
         if self._broken:
-            return self._shards.read(ref, extension)
-        file = self._file(ref, extension)
+            return self._reader.read(clip)
+        file = self._file(clip)
         found = _read_whole(file)
         if found is not None:
             return found
-        data = self._shards.read(ref, extension)
+        data = self._reader.read(clip)
         try:
             self._keep(file, data)
         except LiaxError as error:
@@ -54,9 +54,9 @@ class ClipCache:
             say(f"clips are not kept on this machine's disk any more, and training goes on: {error}")
         return data
 
-    def _file(self, ref: SampleRef, extension: str) -> Path:
+    def _file(self, clip: ClipPlace) -> Path:
         """Named by the shard, whose name says its content, and the place in it."""
-        name = hashlib.sha256(f"{ref.tar_url}:{ref.sample.key}:{ref.sample.offsets[extension]}".encode()).hexdigest()
+        name = hashlib.sha256(f"{clip.tar_url}:{clip.start}:{clip.length}".encode()).hexdigest()
         return self._folder / name[:2] / name
 
     def _keep(self, file: Path, data: bytes) -> None:

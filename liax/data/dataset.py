@@ -1,13 +1,13 @@
 """Pairs of frames from a shard set. Shapes: C = 3 RGB, H W pixels."""
 
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liax.data.clip_table import ClipPlace, ClipReader, ClipTable
 from liax.data.frames import read_frames
 from liax.data.order import Clips, Pair, PairOrder, number
 from liax.errors import JobError, UserError, VideoError
@@ -16,15 +16,9 @@ from liax.shards import SampleRef, ShardSet
 
 MOST_STAND_INS = 16
 """Other clips that are tried for one that cannot be read. Our choice: where so many in a row are bad, the set is."""
-_KEPT_BYTES = 128 * 2**20
-"""Of clips that a process keeps in memory for the pairs that follow: some hundred at 512 px. Our choice."""
-
-
-class ClipReader(Protocol):
-    """Where clips come from."""
-
-    def read(self, ref: SampleRef, extension: str) -> bytes:
-        """One member of a sample."""
+_MOST_KEPT_BYTES = 2**30
+"""Of clips that a process keeps in memory for the pairs that follow. Our choice, far above what a batch of 64 needs:
+200 MB of clips of 8 s at 512 px; the batch of a whole run is read by all its processes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,20 @@ class PairDataset:
     """The pair at every position of an order.
 
     Args:
-        clips: gives the samples' videos.
-        samples: those that are used, see `choose_samples`.
-        order: over these samples.
+        reader: gives the clips' videos.
+        clips: of the samples that are used, see `choose_samples`.
+        order: over these clips.
         size_px: side of the pictures; larger clips are reduced.
     """
 
-    def __init__(self, clips: ClipReader, samples: list[SampleRef], order: PairOrder, size_px: int) -> None:
-        self._clips, self._samples, self._order, self._size_px = clips, samples, order, size_px
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+    def __init__(self, reader: ClipReader, clips: ClipTable, order: PairOrder, size_px: int) -> None:
+        self._reader, self._clips, self._order, self._size_px = reader, clips, order, size_px
+        self._kept: dict[int, _Kept] = {}
+
+    @property
+    def pair_bytes(self) -> int:
+        """Of a pair's pictures."""
+        return 2 * 3 * self._size_px**2
 
     def __getitem__(self, position: int) -> ReadPair:
         """Read the pair, or what stands in for it if its clip cannot be decoded: the same whoever reads.
@@ -61,30 +60,38 @@ class PairDataset:
         pair, first_error = self._order.at(position), None
         for attempt in range(1, MOST_STAND_INS + 2):
             try:
-                return self._read(pair, stand_in=attempt > 1)
+                return self._read(pair, position, stand_in=attempt > 1)
             except VideoError as error:
                 first_error = first_error or error
                 pair = self._order.stand_in(position, attempt)
         raise JobError(f"{first_error}; nor could {MOST_STAND_INS} other clips be read: preprocess the videos again")
 
-    def _read(self, pair: Pair, *, stand_in: bool) -> ReadPair:
-        ref = self._samples[pair.sample]
-        wanted = (pair.source_frame, pair.driving_frame)
-        name = f"{ref.tar_url}:{ref.sample.key}.mp4"
-        frames = read_frames(self._video(ref), set(wanted), ref.sample.fps, name, ref.sample.keyframes)
+    def _read(self, pair: Pair, position: int, *, stand_in: bool) -> ReadPair:
+        clip, wanted = self._clips[pair.sample], (pair.source_frame, pair.driving_frame)
+        video = self._video(pair.sample, clip, position)
+        frames = read_frames(video, set(wanted), clip.fps, clip.name, clip.keyframes)
         source, driving = (reduce(frames[frame], self._size_px) for frame in wanted)
         if pair.mirrored:
             source, driving = (np.ascontiguousarray(picture[:, ::-1]) for picture in (source, driving))
         return ReadPair(source, driving, stand_in)
 
-    def _video(self, ref: SampleRef) -> bytes:
-        """A clip's bytes, kept for its next pairs, which come soon."""
-        key = f"{ref.tar_url}:{ref.sample.key}"
-        video = self._kept.pop(key, None) or self._clips.read(ref, "mp4")
-        self._kept[key] = video
-        while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
+    def _video(self, sample: int, clip: ClipPlace, position: int) -> bytes:
+        """A clip's bytes, kept for its next pair, which comes in the next step if this was not the last."""
+        kept = self._kept.pop(sample, None)
+        video = self._reader.read(clip) if kept is None else kept.video
+        near = 2 * self._order.batch
+        self._kept = {other: kept for other, kept in self._kept.items() if abs(position - kept.position) < near}
+        self._kept[sample] = _Kept(video, position)
+        while len(self._kept) > 1 and sum(len(kept.video) for kept in self._kept.values()) > _MOST_KEPT_BYTES:
+            del self._kept[next(iter(self._kept))]
         return video
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    video: bytes
+    position: int
+    """Of the pair for which it was read last."""
 
 
 def choose_samples(shards: ShardSet, split: Split, size_px: int) -> list[SampleRef]:
@@ -110,7 +117,7 @@ def choose_samples(shards: ShardSet, split: Split, size_px: int) -> list[SampleR
     return chosen
 
 
-def clips_of(samples: list[SampleRef]) -> Clips:
+def clips_of(samples: Sequence[SampleRef]) -> Clips:
     """What the order of pairs needs to know of samples."""
     return Clips(
         frames=np.array([ref.sample.frames for ref in samples], dtype=np.int64),

@@ -5,7 +5,7 @@ same place of steps that follow each other, so the process that has read the cli
 """
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from liax.data.batch import PictureBatch, StepData
 from liax.data.clip_cache import ClipCache
-from liax.data.dataset import ClipReader, PairDataset, ReadPair, choose_samples, clips_of
+from liax.data.clip_table import ClipReader, ClipTable, TarReader
+from liax.data.dataset import PairDataset, ReadPair, choose_samples, clips_of
 from liax.data.order import OrderSettings, PairOrder, local_positions
 from liax.errors import LiaxError, ProcessDied
 from liax.shards import ShardSet
@@ -61,8 +62,10 @@ def open_pairs(shards: ShardSet, data: DataConfig, *, seed: int, size_px: int, b
         flip_share=data.flip_share,
         shuffle_shards=data.shuffle_shards,
     )
-    clips: ClipReader = ClipCache(shards, data.cache_folder, data.cache_bytes) if data.cache_bytes else shards
-    return PairDataset(clips, samples, PairOrder(clips_of(samples), settings), size_px)
+    reader: ClipReader = TarReader()
+    if data.cache_bytes:
+        reader = ClipCache(reader, data.cache_folder, data.cache_bytes)
+    return PairDataset(reader, ClipTable(samples), PairOrder(clips_of(samples), settings), size_px)
 
 
 def load_steps(
@@ -82,9 +85,22 @@ def load_steps(
         LiaxError: what reading a pair raised, in whichever process; ProcessDied if one was killed.
     """
     for read in _read_ahead(pairs, places, steps, processes, prefetch_steps):
-        each = len(read) // places.accumulation
-        parts = [_stack(read[start : start + each]) for start in range(0, len(read), each)]
-        yield StepData([part.pinned() for part in parts] if pin else parts, sum(1 for pair in read if pair.stand_in))
+        yield step_data(read, places.accumulation, pin=pin)
+
+
+def step_data(read: Sequence[ReadPair], accumulation: int, *, pin: bool) -> StepData:
+    """A step's pairs, in the order of `Places.positions`, as its micro-batches."""
+    each = len(read) // accumulation
+    parts = [_stack(read[start : start + each]) for start in range(0, len(read), each)]
+    return StepData([part.pinned() for part in parts] if pin else parts, sum(1 for pair in read if pair.stand_in))
+
+
+def one_thread(_: int = 0) -> None:
+    """Let this process decode in one thread: the processes are the parallelism."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def _read_ahead(
@@ -129,16 +145,8 @@ def _loader(steps: _Steps, prefetch_steps: int) -> DataLoader[list[ReadPair] | L
         prefetch_factor=prefetch_steps,
         # Not forked: the parent runs threads (torch, Ray), whose locks a fork may copy while they are held.
         multiprocessing_context=multiprocessing.get_context("spawn"),
-        worker_init_fn=_one_thread,
+        worker_init_fn=one_thread,
     )
-
-
-def _one_thread(_: int) -> None:
-    """The processes are the parallelism."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
 
 
 def _next(part: Iterator[list[ReadPair] | LiaxError]) -> list[ReadPair]:
@@ -151,7 +159,7 @@ def _next(part: Iterator[list[ReadPair] | LiaxError]) -> list[ReadPair]:
     return read
 
 
-def _stack(pairs: list[ReadPair]) -> PictureBatch:
+def _stack(pairs: Sequence[ReadPair]) -> PictureBatch:
     return PictureBatch(
         torch.from_numpy(np.stack([pair.source_HWC for pair in pairs])),
         torch.from_numpy(np.stack([pair.driving_HWC for pair in pairs])),

@@ -75,6 +75,11 @@ class PairOrder:
         self._windows: OrderedDict[tuple[int, int], NDArray[np.int64]] = OrderedDict()
         self._epoch: tuple[int, _Epoch] | None = None
 
+    @property
+    def batch(self) -> int:
+        """Pairs of a step, all workers together."""
+        return self._settings.batch
+
     def __len__(self) -> int:
         """Pairs in an epoch."""
         return len(self._clips.frames) * self._settings.pairs_per_clip
@@ -243,4 +248,5 @@ def local_positions(step: int, batch: int, rank: int, world_size: int, micro: in
 
 def number(names: Sequence[str]) -> NDArray[np.int64]:
     """A number for each name, the same for equal ones: 0, 1, 2, … without a gap."""
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.array([numbers[name] for name in names], np.int64)

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liax.data import dataset
+from liax.data.clip_table import ClipPlace, ClipReader, ClipTable, TarReader
 from liax.data.dataset import PairDataset, ReadPair, choose_samples, clips_of
 from liax.data.frames import read_frames
 from liax.data.order import OrderSettings, PairOrder
@@ -58,10 +60,10 @@ def test_frames_of_one_group_of_pictures_are_decoded_in_one_go() -> None:
 
 
 def test_a_pair_is_two_frames_of_the_clip_at_the_models_size(tmp_path: Path) -> None:
-    shards = ShardSet(write_shapes(tmp_path, clips=2, validation=0, size_px=128))
-    samples, order = choose_samples(shards, "train", 64), settle()
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=2, validation=0, size_px=128)), "train", 64)
+    order = settle()
     pair = PairOrder(clips_of(samples), order).at(0)
-    got = PairDataset(shards, samples, PairOrder(clips_of(samples), order), 64)[0]
+    got = pairs_of(samples, order)[0]
     assert got.source_HWC.shape == got.driving_HWC.shape == (64, 64, 3)
     assert not got.stand_in
     for picture, number in ((got.source_HWC, pair.source_frame), (got.driving_HWC, pair.driving_frame)):
@@ -69,33 +71,28 @@ def test_a_pair_is_two_frames_of_the_clip_at_the_models_size(tmp_path: Path) -> 
 
 
 def test_a_mirrored_pair_is_mirrored_in_both_frames(shapes: str) -> None:
-    shards = ShardSet(shapes)
-    samples = choose_samples(shards, "train", 64)
-    as_is, mirrored = (
-        PairDataset(shards, samples, PairOrder(clips_of(samples), settle(flip_share=share)), 64)[5] for share in (0, 1)
-    )
+    samples = choose_samples(ShardSet(shapes), "train", 64)
+    as_is, mirrored = (pairs_of(samples, settle(flip_share=share))[5] for share in (0, 1))
     assert np.array_equal(mirrored.source_HWC, as_is.source_HWC[:, ::-1])
     assert np.array_equal(mirrored.driving_HWC, as_is.driving_HWC[:, ::-1])
 
 
-class Broken:
-    """A shard set, some of whose clips are no videos."""
+class Broken(TarReader):
+    """Counts clips that are read, some of which are no videos."""
 
-    def __init__(self, shards: ShardSet, bad: set[str]) -> None:
-        self._shards, self._bad, self.reads = shards, bad, 0
+    def __init__(self, *bad: str) -> None:
+        self.bad, self.read_clips = bad, list[str]()
 
-    def read(self, ref: SampleRef, extension: str) -> bytes:
-        self.reads += 1
-        return b"no video at all" if ref.sample.key in self._bad else self._shards.read(ref, extension)
+    def read(self, clip: ClipPlace) -> bytes:
+        self.read_clips.append(clip.key)
+        return b"no video at all" if clip.key in self.bad else super().read(clip)
 
 
 def test_a_clip_that_cannot_be_read_has_the_same_stand_in_for_everybody(tmp_path: Path) -> None:
-    shards = ShardSet(write_shapes(tmp_path, clips=8, validation=1))
-    samples = choose_samples(shards, "train", 64)
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=8, validation=1)), "train", 64)
 
     def read_all(positions: range) -> list[ReadPair]:
-        broken = Broken(shards, {"clip0", "clip3"})
-        pairs = PairDataset(broken, samples, PairOrder(clips_of(samples), settle()), 64)
+        pairs = pairs_of(samples, settle(), Broken("clip0", "clip3"))
         return [pairs[position] for position in positions]
 
     one, other = read_all(range(28)), read_all(range(27, -1, -1))[::-1]
@@ -107,27 +104,41 @@ def test_a_clip_that_cannot_be_read_has_the_same_stand_in_for_everybody(tmp_path
 
 
 def test_a_set_of_bad_clips_is_told_once(tmp_path: Path) -> None:
-    shards = ShardSet(write_shapes(tmp_path, clips=3, validation=0))
-    samples = choose_samples(shards, "train", 64)
-    broken = Broken(shards, {"clip0", "clip1", "clip2"})
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=3, validation=0)), "train", 64)
     with pytest.raises(JobError, match=r"clip\d\.mp4: unreadable .* nor could 16 other clips be read"):
-        PairDataset(broken, samples, PairOrder(clips_of(samples), settle()), 64)[0]
+        pairs_of(samples, settle(), Broken("clip0", "clip1", "clip2"))[0]
 
 
 def test_a_shard_that_is_gone_is_no_bad_clip(tmp_path: Path) -> None:
-    shards = ShardSet(write_shapes(tmp_path, clips=3, validation=0))
-    samples = choose_samples(shards, "train", 64)
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=3, validation=0)), "train", 64)
     next(tmp_path.glob("[0-9a-f]*.tar")).unlink()
     with pytest.raises(NoFileError, match="no such file"):
-        PairDataset(shards, samples, PairOrder(clips_of(samples), settle()), 64)[0]
+        pairs_of(samples, settle())[0]
 
 
 def test_a_clip_is_read_once_for_its_pairs(tmp_path: Path) -> None:
-    shards = ShardSet(write_shapes(tmp_path, clips=8, validation=0))
-    samples, counting = choose_samples(shards, "train", 64), Broken(shards, set())
-    pairs = PairDataset(counting, samples, PairOrder(clips_of(samples), settle()), 64)
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=8, validation=0)), "train", 64)
+    counting = Broken()
+    pairs = pairs_of(samples, settle(), counting)
     assert len([pairs[position] for position in range(32)]) == 32
-    assert counting.reads == 8
+    assert sorted(counting.read_clips) == [f"clip{number}" for number in range(8)]
+
+
+def test_clips_that_are_done_with_do_not_stay_in_memory(tmp_path: Path) -> None:
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=24, validation=0)), "train", 64)
+    pairs = pairs_of(samples, settle())
+    for position in range(96):
+        assert pairs[position]
+        assert len(pairs._kept) <= 2 * 4
+
+
+def test_much_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=8, validation=0)), "train", 64)
+    monkeypatch.setattr(dataset, "_MOST_KEPT_BYTES", 1)
+    pairs = pairs_of(samples, settle())
+    for position in range(32):
+        assert pairs[position]
+        assert len(pairs._kept) == 1
 
 
 def test_clips_smaller_than_the_model_are_refused(shapes: str) -> None:
@@ -143,6 +154,10 @@ def test_a_person_in_two_splits_is_refused(tmp_path: Path) -> None:
     commit_shard(str(tmp_path), 0, tar, write_tar(tar, zip(same, members, strict=True)))
     with pytest.raises(UserError, match="is in 'train' and in 'val': the model would be judged"):
         choose_samples(ShardSet(str(tmp_path)), "train", 64)
+
+
+def pairs_of(samples: list[SampleRef], order: OrderSettings, reader: ClipReader | None = None) -> PairDataset:
+    return PairDataset(reader or TarReader(), ClipTable(samples), PairOrder(clips_of(samples), order), 64)
 
 
 def settle(flip_share: float = 0.0) -> OrderSettings:
