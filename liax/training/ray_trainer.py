@@ -38,7 +38,8 @@ class RayBoard:
 
         # Not on a node that may be taken away.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._actor: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(LocalBoard).remote()
+        shared: Any = ray.remote(LocalBoard)
+        self._actor: Any = shared.options(num_cpus=0, scheduling_strategy=here).remote()
         self._last = BoardState()
 
     def show(self, step: int, numbers: Numbers) -> None:
@@ -100,11 +101,12 @@ def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | N
                 finished = bool(_trainer(config, board, datasets).fit().return_value)
         except ray.train.TrainingFailedError as error:
             raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
-        except ray.exceptions.RayError as error:
+        except ray.exceptions.RayActorError:
             raise JobError(
-                f"Ray lost the process that leads the training ({_last_line(error)}): "
-                "the same command continues at the latest checkpoint"
+                "Ray lost the process that leads the workers: the same command continues at the latest checkpoint"
             ) from None
+        except ray.exceptions.RayError as error:
+            raise JobError(f"Ray cannot lead the training: {_last_line(error)}") from None
         failure = board.read().failure
         if failure is not None:
             raise JobError(failure)
