@@ -18,10 +18,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import ray
 import ray.data
-from ray.data.block import Block, BlockMetadata
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from liax.data.batch import StepData
 from liax.data.dataset import PairDataset, ReadPair
@@ -32,8 +31,8 @@ MOST_STEPS = 8
 """Steps of a row: twice the default pairs a clip, so that most clips are read once. Our choice."""
 ROW_BYTES = 64 * 2**20
 """Most bytes of a row's pictures, where it has more than one step. Our choice: half of what Ray Data calls a block."""
-ROWS_A_READER = 1024
-"""Rows that are numbered by one task of Ray's; it is their start that costs, and their repetition if it dies."""
+ROWS_A_TASK = 1024
+"""Rows that one task numbers. Our choice: a task's start costs milliseconds, and one that dies numbers them again."""
 START_WITHIN_S = 120.0
 """How long a first core is waited for. Our choice: what a cluster that grows needs for a machine."""
 
@@ -102,13 +101,16 @@ def load_steps_on_ray(
         LiaxError: what reading a pair raised, as in `load_steps`; ProcessDied if Ray gave up on the actors.
         UserError: no core was free within `START_WITHIN_S`.
     """
+    if not steps:
+        return
     count = len(places.positions(0))
     shares = min(cores, count)
     step_bytes = -(-count // shares) * pairs.pair_bytes
     rows = Rows(places, steps, shares, max(1, min(MOST_STEPS, ROW_BYTES // step_bytes)))
     ahead = shares * -(-prefetch_steps // rows.steps_each)
     _wait_for_a_core()
-    gate: Any = ray.remote(num_cpus=0)(_Gate).remote()
+    here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    gate: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(_Gate).remote()
     decoded = _decoded(pairs, rows, gate, min(cores, shares + ahead))
     try:
         for chunk, first in enumerate(rows.chunks()):
@@ -185,7 +187,7 @@ class _Gate:
 
     async def open_to(self, row: int) -> None:
         async with self._changed:
-            self._open_to = row
+            self._open_to = max(row, self._open_to)  # calls may overtake each other
             self._changed.notify_all()
 
     async def wait_for(self, row: int) -> int:
@@ -195,46 +197,31 @@ class _Gate:
             return self._open_to
 
 
-def _numbers(gate: Any, rows: range) -> Iterator[Block]:
-    """Each row's number, when the gate is open for it."""
-    open_to = 0
-    for row in rows:
+def _numbers(batch: dict[str, Any], gate: Any, count: int) -> Iterator[dict[str, Any]]:
+    """The rows from a number on, each when the gate is open for it."""
+    first, open_to = int(batch["item"][0]), 0
+    for row in range(first, min(first + ROWS_A_TASK, count)):
         if row >= open_to:
             open_to = ray.get(gate.wait_for.remote(row))
-        yield pa.table({"row": [row]})
-
-
-class _Numbers(ray.data.Datasource):
-    """The numbers of rows, as Ray Data reads them."""
-
-    def __init__(self, gate: Any, count: int) -> None:
-        self._gate, self._count = gate, count
-
-    def estimate_inmemory_data_size(self) -> int:
-        return 8 * self._count
-
-    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ray.data.ReadTask]:
-        rows, tasks = range(self._count), []
-        for start in rows[::ROWS_A_READER]:
-            part = rows[start : start + ROWS_A_READER]
-            facts = BlockMetadata(num_rows=len(part), size_bytes=8 * len(part), input_files=None, exec_stats=None)
-            tasks.append(ray.data.ReadTask(partial(_numbers, self._gate, part), facts))
-        return tasks
+        yield {"row": [row]}
 
 
 def _decoded(pairs: PairDataset, rows: Rows, gate: Any, most_actors: int) -> Any:
     """The rows in order, as Ray Data's generator."""
     count = len(rows.chunks()) * rows.shares
-    # Tasks that wait at the gate and need no core: one that gives numbers and the one that follows it.
-    tasks = min(2, -(-count // ROWS_A_READER))
-    numbers = ray.data.read_datasource(_Numbers(gate, count), num_cpus=0, concurrency=tasks)
-    pool = ray.data.ActorPoolStrategy(min_size=1, max_size=most_actors, initial_size=most_actors)
-    dataset = numbers.map_batches(
+    firsts = list(range(0, count, ROWS_A_TASK))
+    numbered = ray.data.from_items(firsts, override_num_blocks=len(firsts)).map_batches(
+        partial(_numbers, gate=gate, count=count),
+        batch_size=None,
+        num_cpus=0,  # it waits at the gate
+        compute=ray.data.TaskPoolStrategy(min(2, len(firsts))),  # one numbers rows, and the next one is ready
+    )
+    dataset = numbered.map_batches(
         _Decode,
         fn_constructor_args=([ray.put(pairs)], rows),
         batch_size=None,
-        compute=pool,
         num_cpus=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most_actors, initial_size=most_actors),
     )
     _set_up(dataset.context)
     return iter(dataset.iter_batches(batch_size=None, prefetch_batches=rows.shares))

@@ -119,6 +119,10 @@ def test_cores_are_shared_by_the_workers(on_ray: None) -> None:
         free_cores(world_size=2, cpus_per_worker=1)
 
 
+def test_no_steps_are_none() -> None:
+    assert not list(load_steps_on_ray(PairDataset.__new__(PairDataset), Places(BATCH), range(5, 5), cores=1))
+
+
 def test_a_busy_cluster_is_told(on_ray: None, shapes: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("liax.data.ray_ingest.START_WITHIN_S", 1.0)
     taken = ray.util.placement_group([{"CPU": 2}])
