@@ -35,7 +35,7 @@ def of_torchrun(config: TrainConfig) -> TrainConfig:
     if any(name not in os.environ for name in VARIABLES):
         raise UserError("run_on=torchrun needs torchrun: torchrun --nproc_per_node 2 -m jobs.train run_on=torchrun …")
     workers = int(os.environ["WORLD_SIZE"])
-    if "workers" in config.model_fields_set and config.workers != workers:
+    if leads() and "workers" in config.model_fields_set and config.workers != workers:  # one line, so one process
         raise UserError(
             f"workers={config.workers}, and torchrun has started {workers}: set workers={workers}, or leave it out"
         )

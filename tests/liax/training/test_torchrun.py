@@ -92,7 +92,7 @@ def test_without_torchrun_it_says_how(tmp_path: Path) -> None:
 
 def test_the_workers_are_torchruns_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in VARIABLES:
-        monkeypatch.setenv(name, "4")
+        monkeypatch.setenv(name, "0" if name == "RANK" else "4")
     assert of_torchrun(configure("shards", tmp_path, run_on="torchrun")).workers == 4
     with pytest.raises(UserError, match="torchrun has started 4"):
         of_torchrun(configure("shards", tmp_path, run_on="torchrun", workers=2))
