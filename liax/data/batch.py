@@ -24,10 +24,6 @@ class PictureBatch:
     source_BHWC: Tensor
     driving_BHWC: Tensor
 
-    def pinned(self) -> "PictureBatch":
-        """In memory that a GPU can fetch from while the CPU does something else."""
-        return PictureBatch(self.source_BHWC.pin_memory(), self.driving_BHWC.pin_memory())
-
     def to_model(self, device: torch.device, order: torch.memory_format = torch.contiguous_format) -> PairBatch:
         """As the model takes them, on its device; converted there."""
         source, driving = (

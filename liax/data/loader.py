@@ -1,24 +1,25 @@
 """One worker's pictures, step after step, from any step on.
 
 Processes decode ahead. Each has some places of the step's and reads those of every step: a clip's pairs come at the
-same place of steps that follow each other, so the process that has read the clip has it still.
+same place of steps that follow each other, so the process that has read the clip has it still. A thread puts their
+pictures together while training goes on.
+
+Shapes: N pairs of a worker's step, H W pixels, C = 3 RGB.
 """
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
+from liax.data.ahead import ahead
 from liax.data.batch import PictureBatch, StepData
 from liax.data.clip_cache import ClipCache
 from liax.data.clip_table import ClipReader, ClipTable, TarReader
 from liax.data.dataset import PairDataset, ReadPair, choose_samples, clips_of
+from liax.data.decode_process import DecodeProcess, SharedPairs
 from liax.data.order import OrderSettings, PairOrder, local_positions
-from liax.errors import LiaxError, ProcessDied
 from liax.shards import ShardSet
 from liax.training.config import DataConfig
 
@@ -84,83 +85,54 @@ def load_steps(
     Raises:
         LiaxError: what reading a pair raised, in whichever process; ProcessDied if one was killed.
     """
-    for read in _read_ahead(pairs, places, steps, processes, prefetch_steps):
-        yield step_data(read, places.accumulation, pin=pin)
+    if processes:
+        yield from _load_ahead(pairs, places, steps, processes, prefetch_steps, pin=pin)
+        return
+    for step in steps:
+        yield step_data([pairs[position] for position in places.positions(step)], places.accumulation, pin=pin)
+
+
+def _load_ahead(
+    pairs: PairDataset, places: Places, steps: range, processes: int, prefetch_steps: int, *, pin: bool
+) -> Iterator[StepData]:
+    shared, offsets = SharedPairs(pairs), places.positions(0)
+    starts = range(steps.start * places.batch, steps.stop * places.batch, places.batch)
+    shares = [slice(first, None, processes) for first in range(min(processes, len(offsets)))]
+    decoding = [DecodeProcess(shared, starts, offsets[share], prefetch_steps) for share in shares]
+
+    def assembled() -> Iterator[StepData]:
+        for _ in steps:
+            pictures = _Pictures(len(offsets), pairs.size_px, pin=pin)
+            for share, process in zip(shares, decoding, strict=True):
+                pictures.stand_ins += process.take(pictures.source_NHWC[share], pictures.driving_NHWC[share])
+            yield pictures.step_data(places.accumulation)
+
+    def stop() -> None:
+        for process in decoding:
+            process.kill()
+
+    yield from ahead(assembled(), 1, stop)
 
 
 def step_data(read: Sequence[ReadPair], accumulation: int, *, pin: bool) -> StepData:
     """A step's pairs, in the order of `Places.positions`, as its micro-batches."""
-    each = len(read) // accumulation
-    parts = [_stack(read[start : start + each]) for start in range(0, len(read), each)]
-    return StepData([part.pinned() for part in parts] if pin else parts, sum(1 for pair in read if pair.stand_in))
+    pictures = _Pictures(len(read), read[0].source_HWC.shape[0], pin=pin)
+    for place, pair in enumerate(read):
+        pictures.source_NHWC[place], pictures.driving_NHWC[place] = pair.source_HWC, pair.driving_HWC
+        pictures.stand_ins += pair.stand_in
+    return pictures.step_data(accumulation)
 
 
-def one_thread(_: int = 0) -> None:
-    """Let this process decode in one thread: the processes are the parallelism."""
-    import cv2
+class _Pictures:
+    """Memory for a step's pictures, N pairs in the order of `Places.positions`."""
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    def __init__(self, count: int, size_px: int, *, pin: bool) -> None:
+        shape = (count, size_px, size_px, 3)
+        self._source_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
+        self._driving_NHWC = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
+        self.source_NHWC, self.driving_NHWC = self._source_NHWC.numpy(), self._driving_NHWC.numpy()
+        self.stand_ins = 0
 
-
-def _read_ahead(
-    pairs: PairDataset, places: Places, steps: range, processes: int, prefetch_steps: int
-) -> Iterator[list[ReadPair]]:
-    """Each step's pairs, in the order of `places.positions`."""
-    if processes == 0:
-        yield from ([pairs[position] for position in places.positions(step)] for step in steps)
-        return
-    count = len(places.positions(0))
-    shares = [slice(first, count, processes) for first in range(min(processes, count))]
-    parts = [iter(_loader(_Steps(pairs, places, steps, share), prefetch_steps)) for share in shares]
-    for _ in steps:
-        read: list[ReadPair | None] = [None] * count
-        for share, part in zip(shares, parts, strict=True):
-            read[share] = _next(part)
-        yield [pair for pair in read if pair is not None]
-
-
-class _Steps(Dataset[list[ReadPair] | LiaxError]):
-    """What one process reads of each step. Hands errors over as values: torch would make RuntimeErrors of them."""
-
-    def __init__(self, pairs: PairDataset, places: Places, steps: range, share: slice) -> None:
-        self._pairs, self._places, self._steps, self._share = pairs, places, steps, share
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __getitem__(self, index: int) -> list[ReadPair] | LiaxError:
-        positions = self._places.positions(self._steps[index])[self._share]
-        try:
-            return [self._pairs[position] for position in positions]
-        except LiaxError as error:
-            return error
-
-
-def _loader(steps: _Steps, prefetch_steps: int) -> DataLoader[list[ReadPair] | LiaxError]:
-    return DataLoader(
-        steps,
-        batch_size=None,
-        num_workers=1,
-        prefetch_factor=prefetch_steps,
-        # Not forked: the parent runs threads (torch, Ray), whose locks a fork may copy while they are held.
-        multiprocessing_context=multiprocessing.get_context("spawn"),
-        worker_init_fn=one_thread,
-    )
-
-
-def _next(part: Iterator[list[ReadPair] | LiaxError]) -> list[ReadPair]:
-    try:
-        read = next(part)
-    except RuntimeError as error:  # torch's way to say that the process is gone
-        raise ProcessDied(f"a process that decodes training clips died: {str(error).splitlines()[0]}") from None
-    if isinstance(read, LiaxError):
-        raise read
-    return read
-
-
-def _stack(pairs: Sequence[ReadPair]) -> PictureBatch:
-    return PictureBatch(
-        torch.from_numpy(np.stack([pair.source_HWC for pair in pairs])),
-        torch.from_numpy(np.stack([pair.driving_HWC for pair in pairs])),
-    )
+    def step_data(self, accumulation: int) -> StepData:
+        parts = zip(self._source_NHWC.chunk(accumulation), self._driving_NHWC.chunk(accumulation), strict=True)
+        return StepData([PictureBatch(source, driving) for source, driving in parts], self.stand_ins)

@@ -24,7 +24,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from liax.data.batch import StepData
 from liax.data.dataset import PairDataset, ReadPair
-from liax.data.loader import Places, one_thread, step_data
+from liax.data.decode_process import one_thread
+from liax.data.loader import Places, step_data
 from liax.errors import LiaxError, ProcessDied, UserError
 
 MOST_STEPS = 8

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from liax.training.config import DataConfig
 from tests.moving_shapes import write_shapes
 
 BATCH = 8
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def test_however_a_step_is_shared_out_it_has_the_same_pictures(shapes: str, work
 def test_loading_in_processes_gives_the_same(shapes: str, processes: int) -> None:
     pairs, places = pairs_of(shapes), Places(BATCH, 1, 2, 2)
     here = list(load_steps(pairs, places, range(3, 6)))
-    there = list(load_steps(pairs, places, range(3, 6), processes=processes))
+    there = list(load_steps(pairs, places, range(3, 6), processes=processes, prefetch_steps=1))
     assert [len(data.micro_batches) for data in here] == [2, 2, 2]
     for one, other in zip(here, there, strict=True):
         for mine, yours in zip(one.micro_batches, other.micro_batches, strict=True):
@@ -102,13 +106,47 @@ def test_an_error_is_the_same_from_every_process(tmp_path: Path, processes: int)
 
 
 def test_a_killed_process_is_told_and_not_waited_for(shapes: str) -> None:
-    steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=1, prefetch_steps=2)
+    steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=2)
     next(steps)
-    for child in psutil.Process().children(recursive=True):
-        if "spawn_main" in " ".join(child.cmdline()):
-            os.kill(child.pid, signal.SIGKILL)
-    with pytest.raises(ProcessDied, match="a process that decodes training clips died"):
+    os.kill(decoding()[0].pid, signal.SIGKILL)
+    with pytest.raises(ProcessDied, match="a process that decodes training clips was ended by SIGKILL"):
         deque(steps, maxlen=0)
+    assert not decoding()
+
+
+def test_nothing_stays_behind_when_training_ends_early(shapes: str) -> None:
+    threads = threading.active_count()
+    steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=2)
+    next(steps)
+    assert len(decoding()) == 2
+    steps.close()  # type: ignore[attr-defined]
+    assert not decoding()
+    assert threading.active_count() == threads
+
+
+def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
+    code = (
+        "import time\n"
+        "from tests.liax.data.test_loader import *\n"
+        "if __name__ == '__main__':\n"
+        f"    steps = load_steps(pairs_of({shapes!r}), Places(BATCH), range(100_000), processes=2)\n"
+        "    next(steps)\n"
+        "    print(*[child.pid for child in decoding()], flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, text=True) as training:
+        try:
+            assert training.stdout is not None
+            children = [psutil.Process(int(pid)) for pid in training.stdout.readline().split()]
+        finally:
+            training.kill()
+    assert len(children) == 2
+    assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+def decoding() -> list[psutil.Process]:
+    """This process's children that decode."""
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
 def damage(folder: Path, key: str, shards: str) -> None:
