@@ -43,8 +43,6 @@ class DataConfig(Config):
     """Size of the copy of clips that each machine keeps on its disk (useful with s3:// shards); 0 keeps none."""
     cache_folder: str | None = None
     """Where that copy is; None for a folder in the cache of weight files."""
-    ingest: Literal["local", "ray"] = "local"
-    """Who decodes: `local`, the training workers' own processes; `ray`, Ray Data on the cluster's free CPU cores."""
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -201,8 +199,8 @@ class TrainConfig(Config):
             raise ValueError("compute.recompute does not go with zero_stage=3: use zero_stage=2, or micro_batch")
         if self.run_on == "process" and (self.workers > 1 or self.engine == "deepspeed"):
             raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
-        if self.run_on != "ray" and (self.least_workers is not None or self.data.ingest == "ray"):
-            raise ValueError("least_workers and data.ingest=ray need run_on=ray")
+        if self.run_on != "ray" and self.least_workers is not None:
+            raise ValueError("least_workers needs run_on=ray")
         return self
 
     def discriminator_adam(self) -> AdamConfig:
@@ -217,7 +215,7 @@ class TrainConfig(Config):
         """Names what is computed, whoever computes it and however long: runs of one identity continue each other."""
         decisive = ("seed", "batch", "model", "data", "loss", "optimizer", "ema")
         values = self.model_dump(mode="json", include=set(decisive))
-        for name in ("loader_workers", "prefetch_steps", "cache_bytes", "cache_folder", "ingest"):
+        for name in ("loader_workers", "prefetch_steps", "cache_bytes", "cache_folder"):
             values["data"].pop(name)
         values["loss"].pop("perceptual_weights")  # where the file is, not what is in it
         return config_id({**values, "set_id": set_id})
