@@ -137,7 +137,9 @@ class Decoder(nn.Module):
 
         `features` are the source's maps, smallest first, of batch B or 1.
         """
-        h_BCHW = self.start(self.constant.expand(len(z_BD), -1, -1, -1), z_BD)
+        # In the order of the source's maps: every map of the decoder then lies as the constant does.
+        constant_BCHW = self.constant.expand(len(z_BD), -1, -1, -1).contiguous(memory_format=order(features[-1]))
+        h_BCHW = self.start(constant_BCHW, z_BD)
         climb: Climb | None = None
         for level, feature_BCHW in zip(self.levels, features, strict=True):
             climb = level(h_BCHW if climb is None else climb.h_BCHW, climb, z_BD, feature_BCHW)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from liax.training.adam import GuardedAdam
 from liax.training.config import AdamConfig
 from liax.training.engine import ADAM_STATE, read_adam, write_adam
-from liax.training.place import Place
+from liax.training.place import LONGEST_WAIT, Place
 
 MOST_AT_ONCE = 50_000_000
 """Numbers that are sent in one piece: 200 MB of float32. Our choice, because DeepSpeed's 500 million would take 2 GB of
@@ -44,6 +44,8 @@ def start_deepspeed(place: Place) -> None:
     # DeepSpeed would compile its shared-memory collectives, which serve inference only: half a minute of start-up where
     # there is a C++ compiler, and an error where there is half of one.
     deepspeed.ops.__compatible_ops__ = {}
+    # DeepSpeed makes groups of its own without a limit, and NCCL's is shorter than the leading worker may write for.
+    torch.distributed.distributed_c10d.default_pg_nccl_timeout = LONGEST_WAIT
     deepspeed.init_distributed(dist_backend=torch.distributed.get_backend(), auto_mpi_discovery=False)
 
 

@@ -12,6 +12,7 @@ from liax.training.board import Board, LocalBoard
 from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.loop import complete_summary
+from liax.training.plan import require_memory
 from liax.training.run import check
 
 _LOOK_EVERY_S = 0.5
@@ -26,17 +27,33 @@ def launch(config: TrainConfig) -> None:
         JobError: training failed.
     """
     # Workers have other working folders, perhaps on other machines.
-    config = config.model_copy(update={"shards": absolute(config.shards), "output": absolute(config.output)})
+    config = with_absolute_names(config)
+    if config.run_on == "torchrun":
+        from liax.training import torchrun
+
+        config = torchrun.of_torchrun(config)
+        if not torchrun.leads():
+            torchrun.train_here(config, lambda step, numbers: None)
+            return
+    _lead(config)
+
+
+def _lead(config: TrainConfig) -> None:
+    """What one process does for all: checks, tracking, and telling how it went."""
     set_id = check(config)
     saved = latest_checkpoint(config.output)
     trained = saved is not None and saved.state.step == config.steps
+    if not trained:
+        require_memory(config)
     follower = open_follower(config, set_id, trained=trained)
     try:
         if trained:
             complete_summary(config)
-        elif config.run_on == "process":
+        if config.run_on == "torchrun":
+            _train_by_torchrun(config, follower, trained=trained)
+        elif not trained and config.run_on == "process":
             _train_here(config, follower)
-        else:
+        elif not trained:
             _train_on_ray(config, follower)
     except BaseException:  # whatever ended it, Ctrl-C too: without this the run would stay "running" in MLflow for ever
         follower.finish("FAILED")
@@ -48,9 +65,20 @@ def launch(config: TrainConfig) -> None:
         say(f"trained {config.steps} steps; checkpoints, metrics and pictures are in {config.output}")
 
 
+def with_absolute_names(config: TrainConfig) -> TrainConfig:
+    """The configuration with the names of files and folders from the root."""
+    loss, data = config.loss, config.data
+    if loss.perceptual_weights is not None:
+        loss = loss.model_copy(update={"perceptual_weights": absolute(loss.perceptual_weights)})
+    if data.cache_folder is not None:
+        data = data.model_copy(update={"cache_folder": absolute(data.cache_folder)})
+    names = {"shards": absolute(config.shards), "output": absolute(config.output)}
+    return config.model_copy(update={**names, "loss": loss, "data": data})
+
+
 def absolute(url: str) -> str:
-    """A local path from the root; an s3:// name as it is."""
-    return url if storage.is_s3(url) else str(Path(url).absolute())
+    """A local path from the root; an s3:// or https:// name as it is."""
+    return url if storage.is_s3(url) or url.startswith("https://") else str(Path(url).absolute())
 
 
 def _train_here(config: TrainConfig, follower: Follower) -> None:
@@ -60,6 +88,17 @@ def _train_here(config: TrainConfig, follower: Follower) -> None:
     board = LocalBoard()
     with _followed(config, board, follower):
         train(config, alone(config.device), board.show)
+
+
+def _train_by_torchrun(config: TrainConfig, follower: Follower, *, trained: bool) -> None:
+    from liax.training import torchrun
+
+    if trained:
+        torchrun.nothing_to_train()
+        return
+    board = LocalBoard()
+    with _followed(config, board, follower):
+        torchrun.train_here(config, board.show)
 
 
 def _train_on_ray(config: TrainConfig, follower: Follower) -> None:

@@ -1,16 +1,19 @@
 """The training loop, on one worker of one or many. Plain PyTorch: needs neither Ray, DeepSpeed nor MLflow."""
 
 import json
+import math
+import threading
 import time
 from collections.abc import Callable
 
 import torch
 
 from liax import storage
-from liax.errors import JobError
+from liax.errors import JobError, LiaxError
 from liax.model.dictionary import least_of_r
 from liax.model.network import LiaX
-from liax.training.checkpoint_writer import CheckpointWriter
+from liax.progress import say
+from liax.training.checkpoint_writer import CheckpointWriter, Retry
 from liax.training.clock import Clock
 from liax.training.config import TrainConfig
 from liax.training.ema import update_average
@@ -55,7 +58,7 @@ def train(
     clock = Clock()
     with clock.time("start"):
         run = start(config, place)
-        records = Records(config.output, run.step, config.tracking.every_steps)
+        records = Records(config.output, run.step, config.tracking.every_steps) if place.leads else None
         faults = Faults(config.faults.skipped_in_a_row, config.output, place, run.skipped)
         speed = Speed(config, place)
     with CheckpointWriter(config, place, run.identity) as checkpoints:
@@ -65,18 +68,21 @@ def train(
             if due(run.step, config.tracking.pictures_every_steps, config.steps):
                 with clock.time("pictures"):
                     numbers |= look(run, config, place)
-            if place.leads:
-                speed.step()
+            speed.step(adversarial=phases(run.step - 1, config.loss).adversarial)
+            if due(run.step, config.tracking.every_steps, config.steps):
+                numbers |= speed.numbers() | state_numbers(run, config)
+            if records is not None:
                 if due(run.step, config.tracking.every_steps, config.steps):
-                    numbers |= speed.numbers() | system_numbers(config.output) | state_numbers(run, config)
+                    numbers |= system_numbers(config.output)
                 records.add(run.step, numbers)
                 show(run.step, numbers)
             if leave or due(run.step, config.checkpoint.every_steps, config.steps):
                 with clock.time("checkpoint"):
-                    if place.leads:
-                        records.flush()  # first: a run that continues here does not do these steps again
+                    if records is not None:
+                        # First: a run that continues here does not do these steps again.
+                        Retry(threading.Event())(records.flush)
                     checkpoints.save(run.networks, run.step, numbers.get("val/l1"), faults.skipped)
-                    if place.leads:
+                    if records is not None:
                         records.begin_next(run.step)
             if leave:
                 break
@@ -103,7 +109,7 @@ def one_step(run: Run, config: TrainConfig, place: Place, faults: Faults, clock:
         numbers = place.mean(terms | {name: torch.tensor(value) for name, value in own.items()})
         run.step += 1
         faults.step(run.step, good, micro_batches, numbers)
-        if good:
+        if math.isfinite(numbers["gradient/generator"]):  # then the generator moved, whatever came after it
             update_average(networks.ema, networks.generator, config.batch, run.step * config.batch)
     return numbers | {"data/unreadable": numbers["data/unreadable"] * place.world_size, "skipped": float(not good)}
 
@@ -123,23 +129,31 @@ def look(run: Run, config: TrainConfig, place: Place) -> Numbers:
     current_BCHW = generator(run.shown["source"], run.shown["driving"])[0]
     if ema is None or run.validation is None:
         return {}
-    picture = preview(current_BCHW, ema.model, run.shown)
-    storage.write_bytes(storage.join(config.output, "pictures", f"{run.step:08d}.png"), picture)
-    if run.validation.clip:
-        video = validation_video(ema.model, run.validation, place.device)
-        storage.write_bytes(storage.join(config.output, "videos", f"{run.step:08d}.mp4"), video)
+    try:
+        picture = preview(current_BCHW, ema.model, run.shown)
+        storage.write_bytes(storage.join(config.output, "pictures", f"{run.step:08d}.png"), picture)
+        if run.validation.clip:
+            video = validation_video(ema.model, run.validation, place.device)
+            storage.write_bytes(storage.join(config.output, "videos", f"{run.step:08d}.mp4"), video)
+    except LiaxError as error:
+        say(f"the pictures of step {run.step} could not be written, and training goes on: {error}")
     return validate(ema.model, run.validation, place.device)
 
 
 def state_numbers(run: Run, config: TrainConfig) -> Numbers:
-    """Learning rates, and how near the dictionary is to losing a direction: min |R_ii| of its QR factorisation."""
-    assert run.networks.ema is not None
-    model = run.networks.ema.model
-    assert isinstance(model, LiaX)
+    """Learning rates, and how near the dictionary is to losing a direction: min |R_ii| of its QR factorisation.
+
+    Every worker calls it, because a network in parts is whole only where all take part.
+    """
+    generator = run.networks.generator
+    assert isinstance(generator.module, LiaX)
+    weight = generator.module.directions.weight
+    with generator.gathered([weight]):
+        least_r = least_of_r(weight)
     return {
         "lr/generator": config.optimizer.generator.lr,
         "lr/discriminator": config.discriminator_adam().lr,
-        "dictionary/least_r": least_of_r(model.directions.weight),
+        "dictionary/least_r": least_r,
     }
 
 

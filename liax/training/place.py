@@ -28,7 +28,8 @@ class Place:
 
     def mean(self, values: dict[str, Tensor]) -> dict[str, float]:
         """Each scalar's mean over all workers."""
-        stacked = torch.stack([value.detach().double() for value in values.values()]).to(self.device)
+        # Each to the device first: some come from there and some are the loop's own, and only equals can be stacked.
+        stacked = torch.stack([value.detach().to(self.device, torch.float64) for value in values.values()])
         if self.world_size > 1:
             distributed.all_reduce(stacked)
         return dict(zip(values, (stacked / self.world_size).tolist(), strict=True))

@@ -60,13 +60,15 @@ def require_memory(config: TrainConfig) -> None:
 
 def machine_of(config: TrainConfig) -> Machine | None:
     """What the run is compared with, this machine or its GPU; None where the workers are elsewhere."""
+    if config.run_on == "ray" and os.environ.get("RAY_ADDRESS"):
+        return None
     if config.device == "cuda":
         if not torch.cuda.is_available():
             return None
-        properties = torch.cuda.get_device_properties(0)
-        return Machine(f"this machine's {properties.name}", properties.total_memory, all_workers=False)
-    if config.run_on == "ray" and os.environ.get("RAY_ADDRESS"):
-        return None
+        name = f"this machine's {torch.cuda.get_device_properties(0).name}"
+        return Machine(name, torch.cuda.mem_get_info(0)[0], all_workers=False)
+    if config.run_on == "torchrun" and os.environ.get("LOCAL_WORLD_SIZE") != os.environ.get("WORLD_SIZE"):
+        return None  # on several machines
     free_bytes = free_memory_bytes()
     return None if free_bytes is None else Machine("this machine", free_bytes, all_workers=True)
 

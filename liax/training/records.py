@@ -75,7 +75,7 @@ class Records:
     def _try_flush(self, step: int) -> None:
         try:
             self.flush()
-        except StorageError as error:
+        except (StorageError, UserError) as error:  # the latter from a token that has run out
             if not self._failing:
                 say(f"the numbers of steps up to {step} cannot be written for now ({error}); training goes on")
             self._failing = True

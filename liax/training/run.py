@@ -42,6 +42,7 @@ def check(config: TrainConfig) -> str:
     shards = ShardSet(config.shards)
     if not choose_samples(shards, "train", size_px):
         raise UserError(f"no clip in {config.shards} is for training: preprocess again with split.val_fraction=0")
+    choose_samples(shards, "val", size_px)
     run = read_run(config.output)
     if run is not None and run.identity != config.identity(shards.set_id):
         raise UserError(
@@ -49,6 +50,8 @@ def check(config: TrainConfig) -> str:
             "choose another output, or repeat that run's settings to continue it"
         )
     saved = latest_checkpoint(config.output)
+    if saved is not None and saved.state.identity != config.identity(shards.set_id):
+        raise UserError(f"{saved.url} is of a run with other settings or other shards: choose another output")
     if saved is not None and saved.state.step > config.steps:
         raise UserError(f"{config.output} is at step {saved.state.step} already, past steps={config.steps}")
     return shards.set_id
@@ -76,6 +79,9 @@ class Run:
 def start(config: TrainConfig, place: Place) -> Run:
     """Make networks and data, as they were at the latest checkpoint if there is one."""
     torch.set_num_threads(config.cpus_per_worker)
+    # NVIDIA's GPUs would round float32 convolutions to 10 bits, R1's and the losses' among them.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True  # all pictures have one size
     shards = ShardSet(config.shards)
     share = divide(config.batch, place.world_size, config.compute.micro_batch)
     networks = make_networks(config, place, share)
@@ -142,14 +148,10 @@ def _data(config: TrainConfig, shards: ShardSet, place: Place, share: Share, fir
     """This worker's part of every step."""
     size_px, data = config.model.generator().size_px, config.data
     pairs = open_pairs(shards, data, seed=config.seed, size_px=size_px, batch=config.batch)
-    return load_steps(
-        pairs,
-        Places(config.batch, place.rank, place.world_size, share.micro_batches),
-        range(first_step, config.steps),
-        processes=data.loader_workers,
-        prefetch_steps=data.prefetch_steps,
-        pin=place.device.type == "cuda",
-    )
+    places = Places(config.batch, place.rank, place.world_size, share.micro_batches)
+    steps, pin = range(first_step, config.steps), place.device.type == "cuda"
+    processes = data.loader_workers
+    return load_steps(pairs, places, steps, processes=processes, prefetch_steps=data.prefetch_steps, pin=pin)
 
 
 def _validation(config: TrainConfig, shards: ShardSet, size_px: int, place: Place) -> Validation:

@@ -17,21 +17,24 @@ class Speed:
     """
 
     def __init__(self, config: TrainConfig, place: Place) -> None:
-        self._batch, self._flop = config.batch, pair_flop(config) if place.leads else 0.0
+        self._batch = config.batch
+        self._flop_of_pair = {on: pair_flop(config, adversarial=on) if place.leads else 0.0 for on in (False, True)}
         peak = peak_flops(place.device, config.compute.dtype)
         self._peak = None if peak is None else peak * place.world_size
-        self._steps, self._since_s = 0, time.monotonic()
+        self._steps, self._flop, self._since_s = 0, 0.0, time.monotonic()
 
-    def step(self) -> None:
-        """One more step is done."""
+    def step(self, *, adversarial: bool) -> None:
+        """One more step is done, with or without the discriminator."""
         self._steps += 1
+        self._flop += self._batch * self._flop_of_pair[adversarial]
 
     def numbers(self) -> Numbers:
         """Speeds since the last call; `mfu` only on devices whose peak is published."""
         now_s = time.monotonic()
-        pairs_per_s = self._steps * self._batch / max(now_s - self._since_s, 1e-9)
-        numbers = {"speed/pairs_per_s": pairs_per_s, "speed/tflops": pairs_per_s * self._flop / 1e12}
+        passed_s = max(now_s - self._since_s, 1e-9)
+        flops = self._flop / passed_s
+        numbers = {"speed/pairs_per_s": self._steps * self._batch / passed_s, "speed/tflops": flops / 1e12}
         if self._peak is not None:
-            numbers["speed/mfu"] = pairs_per_s * self._flop / self._peak
-        self._steps, self._since_s = 0, now_s
+            numbers["speed/mfu"] = flops / self._peak
+        self._steps, self._flop, self._since_s = 0, 0.0, now_s
         return numbers

@@ -111,7 +111,7 @@ def generator_step(
                         sparsity=mean_magnitude(driving_BM),
                     )
                 total = terms.total(objective.config, objective.step)
-                generator.backward(total)
+                generator.backward(_felt(total))
             sums.add({"loss": total, **terms.named()})
             results.append(result_BCHW.detach())
     return sums.means() | {"gradient/generator": _norm(generator.step(), results[0])}, results
@@ -132,7 +132,7 @@ def discriminator_step(
             with objective.autocast(real_BCHW.device):
                 real, fake = discriminator.module(real_BCHW), discriminator.module(fake_BCHW)
             loss = adversarial.discriminator_loss(real, fake)
-            discriminator.backward(loss)
+            discriminator.backward(_felt(loss))
         sums.add({"discriminator": loss, "real": real.mean(), "fake": fake.mean()})
     return sums.means() | {"gradient/discriminator": _norm(discriminator.step(), reals[0])}
 
@@ -143,9 +143,14 @@ def r1_step(discriminator: Trained, reals: Sequence[Tensor], objective: Objectiv
     for real_BCHW, last in _with_last(reals):
         with discriminator.micro_batch(last=last):
             penalty = adversarial.r1_penalty(discriminator.module, real_BCHW)
-            discriminator.backward(penalty * (config.r1_gamma / 2 * config.r1_every))
+            discriminator.backward(_felt(penalty * (config.r1_gamma / 2 * config.r1_every)))
         sums.add({"r1": penalty})
     return sums.means() | {"gradient/r1": _norm(discriminator.step(), reals[0])}
+
+
+def _felt(loss: Tensor) -> Tensor:
+    """The loss, whose gradient is not finite where it is not, so that the optimiser's guard sees both."""
+    return loss * (1 + 0 * loss.detach())
 
 
 class _Sums:

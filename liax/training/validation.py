@@ -17,10 +17,12 @@ from torch import Tensor
 from liax.data.batch import PairBatch
 from liax.data.dataset import reduce
 from liax.data.frames import read_frames
+from liax.errors import JobError, VideoError
 from liax.evaluation.codes import code_statistics
 from liax.evaluation.pictures import picture_errors
 from liax.model.network import LiaX
 from liax.pictures import Picture, from_model, to_model
+from liax.progress import say
 from liax.shards import SampleRef, ShardSet
 from liax.training.records import Numbers
 from liax.video.encode import VideoWriter
@@ -56,17 +58,31 @@ def read_validation(shards: ShardSet, samples: list[SampleRef], size_px: int, pa
         size_px: side of the model's pictures.
         pairs: number of pairs, spread evenly over clips and their lengths.
         frames: at most so many frames of the first clip for the video.
+
+    Raises:
+        JobError: none of the clips can be decoded; one that cannot is left out, and others give its pairs.
     """
     rounds = -(-pairs // len(samples))
     by_clip: list[list[tuple[Picture, Picture]]] = []
-    for ref in samples[:pairs]:
+    clip: list[Picture] = []
+    fps = samples[0].sample.fps
+    for ref in samples:
+        if len(by_clip) == pairs:
+            break
         wanted = [_later(ref.sample.frames, turn, rounds) for turn in range(rounds)]
-        pictures = _frames(shards, ref, [0, *wanted], size_px)
+        shown = [] if by_clip else list(range(min(frames, ref.sample.frames)))
+        try:
+            pictures = _frames(shards, ref, [0, *wanted, *shown], size_px)
+        except VideoError as error:
+            say(f"left out of the validation: {error}")
+            continue
+        if not by_clip:
+            clip, fps = [pictures[frame] for frame in shown], ref.sample.fps
         by_clip.append([(pictures[0], pictures[frame]) for frame in wanted])
-    found = [clip[turn] for turn in range(rounds) for clip in by_clip][:pairs]
-    shown = list(range(min(frames, samples[0].sample.frames)))
-    clip = _frames(shards, samples[0], shown, size_px)
-    return Validation(found, [clip[frame] for frame in shown], samples[0].sample.fps)
+    if not by_clip:
+        raise JobError(f"no validation clip of {shards.url} can be read: preprocess the videos again")
+    found = [one[turn] for turn in range(rounds) for one in by_clip]
+    return Validation((found * -(-pairs // len(found)))[:pairs], clip, fps)
 
 
 @dataclass(frozen=True, slots=True)
