@@ -33,7 +33,6 @@ def check(config: TrainConfig) -> str:
         UserError: no committed shards, none for training, or of a wrong size; an unknown model; a loss that is not
             available; a GPU that is not here; an output that holds another run.
     """
-    require_available(config.loss.perceptual, config.loss.perceptual_weights)
     size_px = discriminator_layout(config).size_px
     for workers in {config.workers, config.least_workers or config.workers}:
         divide(config.batch, workers, config.compute.micro_batch)
@@ -54,6 +53,7 @@ def check(config: TrainConfig) -> str:
         raise UserError(f"{saved.url} is of a run with other settings or other shards: choose another output")
     if saved is not None and saved.state.step > config.steps:
         raise UserError(f"{config.output} is at step {saved.state.step} already, past steps={config.steps}")
+    require_available(config.loss.perceptual, config.loss.perceptual_weights)  # last: it may fetch half a gigabyte
     return shards.set_id
 
 

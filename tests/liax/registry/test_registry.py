@@ -31,6 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
             "batch": 1,
             "steps": 2,
             "model": {"preset": "tiny"},
+            "loss": {"perceptual": "none"},
             "tracking": {"pictures": 1},
         }
     )
