@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -84,7 +85,8 @@ class DecodeProcess:
         pictures_N2HWC = self._steps_SN2HWC[self._taken % len(self._steps_SN2HWC)]
         source_NHWC[:], driving_NHWC[:] = pictures_N2HWC[:, 0], pictures_N2HWC[:, 1]
         self._taken += 1
-        self._pipe.send(None)
+        with suppress(ConnectionError):  # it has died since; what it has sent before is still good
+            self._pipe.send(None)
         return answer
 
     def _receive(self) -> int | LiaxError:
@@ -136,7 +138,7 @@ def _run(
 def _fill(pictures_N2HWC: NDArray[np.uint8], pairs: PairDataset, positions: Sequence[int]) -> int | LiaxError:
     """Read pairs; return how many have stand-ins. Hands errors over as values, which arrive as what they are."""
     try:
-        return sum(pairs.read(position, out) for position, out in zip(positions, pictures_N2HWC, strict=True))
+        return sum(pairs.read(position, *out) for position, out in zip(positions, pictures_N2HWC, strict=True))
     except LiaxError as error:
         return error
 

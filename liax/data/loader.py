@@ -89,7 +89,11 @@ def load_steps(
         yield from _load_ahead(pairs, places, steps, processes, prefetch_steps, pin=pin)
         return
     for step in steps:
-        yield step_data([pairs[position] for position in places.positions(step)], places.accumulation, pin=pin)
+        positions = places.positions(step)
+        pictures = _Pictures(len(positions), pairs.size_px, pin=pin)
+        for place, position in enumerate(positions):
+            pictures.stand_ins += pairs.read(position, pictures.source_NHWC[place], pictures.driving_NHWC[place])
+        yield pictures.step_data(places.accumulation)
 
 
 def _load_ahead(
