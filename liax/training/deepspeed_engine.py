@@ -17,6 +17,7 @@ from liax.training.adam import GuardedAdam
 from liax.training.config import AdamConfig
 from liax.training.engine import ADAM_STATE, read_adam, write_adam
 from liax.training.place import LONGEST_WAIT, Place
+from liax.training.recompute import recomputed_blocks
 
 MOST_AT_ONCE = 50_000_000
 """Numbers that are sent in one piece: 200 MB of float32. Our choice, because DeepSpeed's 500 million would take 2 GB of
@@ -98,6 +99,8 @@ class DeepSpeedTrained:
             optimizer=self._adam,
             config=_settings(zero_stage, count, micro_batch_pairs, micro_batches),
         )
+        if zero_stage == 3:
+            _hold_while_recomputed(module)
 
     def __call__(self, *inputs: Tensor) -> Any:
         with self._under_autocast.as_around(self._place.device.type):
@@ -218,6 +221,19 @@ class _UnderAutocast(nn.Module):
     def forward(self, *inputs: Tensor) -> Any:
         with self._autocast:
             return self.network(*inputs)
+
+
+def _hold_while_recomputed(network: nn.Module) -> None:
+    """Let ZeRO 3 gather a recomputed block's weights together, and free them after its backward pass.
+
+    It would else free each layer's when the layer has been computed again, though the layer's backward pass, for which
+    it had gathered them, is still to come.
+    """
+    import deepspeed
+
+    for block in recomputed_blocks(network):
+        for parameter in block.parameters():
+            deepspeed.zero.register_external_parameter(block, parameter)
 
 
 def _settings(zero_stage: int, parameters: int, micro_batch_pairs: int, micro_batches: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Activation checkpointing: blocks that keep only their inputs, and are computed once more in the backward pass.
 
-About a third more computing for a fraction of the memory (Chen et al. 2016, arXiv 1604.06174). Not with ZeRO 3, which
-has freed a block's weights when they are needed again: the configuration refuses it.
+About a third more computing for a fraction of the memory (Chen et al. 2016, arXiv 1604.06174). With ZeRO 3 it is also
+what keeps the weights away: the scaled weights of an equalised layer would else stay whole until its backward pass.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,11 @@ def recompute_blocks(model: nn.Module) -> None:
                 _recompute(module.render_up)
 
 
+def recomputed_blocks(model: nn.Module) -> list[nn.Module]:
+    """The blocks that `recompute_blocks` changed."""
+    return [module for module in model.modules() if isinstance(vars(module).get("forward"), partial)]
+
+
 def _recompute(block: nn.Module) -> None:
     # The block's own forward and not a module round it: that would rename its parameters.
     block.forward = partial(_keep_inputs, block.forward)
@@ -42,4 +47,5 @@ def _recompute(block: nn.Module) -> None:
 def _keep_inputs(forward: Callable[..., Any], *inputs: Any) -> Any:
     if not torch.is_grad_enabled():
         return forward(*inputs)
-    return checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False)
+    # No early stop: ZeRO 3 gathers and frees weights where modules begin and end, and would miss an end.
+    return checkpoint(forward, *inputs, use_reentrant=False, preserve_rng_state=False, early_stop=False)

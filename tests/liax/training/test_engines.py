@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from liax.data.batch import PairBatch
 from liax.losses.total import LossConfig
-from liax.model.config import preset
+from liax.model.config import ModelConfig
 from liax.model.discriminator import Discriminator, DiscriminatorConfig
 from liax.model.network import LiaX
 from liax.training.config import AdamConfig
@@ -24,15 +24,16 @@ from liax.training.place import Place
 from liax.training.recompute import recompute_blocks
 from liax.training.step import Objective, Phases, discriminator_step, gan_step
 
-pytestmark = pytest.mark.timeout(1800)  # all cases are trained before the first test
+# All cases are trained before the first test.
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("one_thread")]
 
 BATCH, STEPS, R1_STEPS = 16, 4, (1,)
 TOLERANCE = 1e-6
 ENGINES = ("plain", "zero0", "zero1", "zero2", "zero3")
-ADAM = AdamConfig(lr=2e-5, betas=(0, 0.99), eps=3e-3)
+ADAM = AdamConfig(lr=1e-5, betas=(0, 0.99), eps=2e-3)
 """With β1 = 0 and torch's eps, Adam turns the rounding of a gradient that is nearly zero into a step of full length.
-This eps is large against rounding, and well below the longest gradients (0.3): parameters move by 4e-5."""
-LOSS = LossConfig(sparsity_weight=0.01, adversarial_weight=1, r1_gamma=1, r1_every=16)
+This eps is large against rounding, and well below the longest gradients (0.3): parameters move by up to 4e-5."""
+LOSS = LossConfig(sparsity_weight=0.01, adversarial_weight=1, r1_gamma=10, r1_every=16)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Case:
 
 
 CASES = [Case(engine, workers, accumulation) for engine in ENGINES for workers in (1, 2) for accumulation in (1, 2)]
-CASES += [Case(engine, 2, 2, recompute=True) for engine in ("plain", "zero2")]
+CASES += [Case(engine, 2, 2, recompute=True) for engine in ("plain", "zero3")]
 THOROUGH = [case for case in CASES if case.workers == case.accumulation == 2 and not case.recompute]
 """Those that are also interrupted, and disturbed by what is not a number."""
 
@@ -76,7 +77,7 @@ def test_every_engine_trains_as_plain_pytorch(results: dict[str, Any], expected:
 def test_a_wrong_gradient_would_be_seen(expected: Tensor) -> None:
     assert (reference(r1=False) - expected).abs().max() > 5 * TOLERANCE
     # What becomes of a gradient that is added up over two workers or micro-batches, and not averaged.
-    assert (reference(factor=2) - expected).abs().max() > 10 * TOLERANCE
+    assert (reference(factor=2) - expected).abs().max() > 5 * TOLERANCE
 
 
 @pytest.mark.parametrize("engine", ["zero0", "zero1", "zero2"])
@@ -145,7 +146,7 @@ def reference(*, r1: bool = True, factor: float = 1) -> Tensor:
             real = driving.clone().requires_grad_(True)
             (slope,) = torch.autograd.grad(d(real).sum(), real, create_graph=True)
             adam_d.zero_grad(set_to_none=False)
-            (factor * 16 * 1 / 2 * slope.square().sum(dim=(1, 2, 3)).mean()).backward()
+            (factor * 16 * 10 / 2 * slope.square().sum(dim=(1, 2, 3)).mean()).backward()
             adam_d.step()
     return torch.cat([p.detach().flatten() for module in (g, d) for p in module.state_dict().values()])
 
@@ -264,7 +265,7 @@ def make(case: Case, place: Place, adam: AdamConfig = ADAM) -> list[Trained]:
 
 def networks_at_start() -> tuple[LiaX, Discriminator]:
     torch.manual_seed(0)
-    layout = preset("tiny")
+    layout = ModelConfig(size_px=64, width=1 / 16, blocks=1, directions=8)
     return LiaX(layout), Discriminator(DiscriminatorConfig(size_px=layout.size_px, width=layout.width))
 
 
