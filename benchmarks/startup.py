@@ -31,7 +31,7 @@ PARTS = (
     "checks: shards, settings",
     "tracking opened",
     "Ray started",
-    "workers started",
+    "training imported, workers started",
     "networks, engine, data opened",
     "first batch",
     "first step",
@@ -93,7 +93,7 @@ def _seconds(output: Path, settings: list[str]) -> dict[str, float]:
         "first batch": worker["data"],
         "first step": worker["step"],
     }
-    return parts | {"workers started": max(first_step_s - sum(parts.values()), 0.0)}
+    return parts | {"training imported, workers started": max(first_step_s - sum(parts.values()), 0.0)}
 
 
 def _run_wrapped(marks_file: Path, settings: list[str]) -> int:

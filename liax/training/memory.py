@@ -15,7 +15,7 @@ PROCESS_BYTES = 750 * 2**20
 """A worker's own on the CPU: Python, PyTorch, Ray and DeepSpeed. Measured, see `CPU_GAPS`."""
 CPU_GAPS = 0.25
 """What malloc leaves between maps, and oneDNN's reordered copies of them, as a share of what the step holds. Measured:
-with it the estimate is within 15 % of the peaks in `benchmarks/results/train-step-cpu.md`."""
+with it the estimates are 0.9 to 1.2 times the peaks in `benchmarks/results/train-step-cpu.md`."""
 LOADER_BYTES = 400 * 2**20
 """The same of a process that decodes."""
 GPU_BYTES = 3 * 2**29
