@@ -7,6 +7,7 @@ Weights, gradients and Adam's state follow from the numbers of parameters; what 
 from dataclasses import dataclass
 
 from liax.training.config import TrainConfig
+from liax.training.deepspeed_engine import LIVE_SHARE, MOST_AT_ONCE
 from liax.training.dry_step import StepCosts
 from liax.training.share import Share
 
@@ -20,10 +21,6 @@ LOADER_BYTES = 400 * 2**20
 """The same of a process that decodes."""
 GPU_BYTES = 3 * 2**29
 """CUDA's context and the workspaces of cuBLAS and cuDNN. Our allowance: it differs from card to card."""
-BUCKET_NUMBERS = 50_000_000
-"""Gradients that DeepSpeed sends in one piece: `MOST_AT_ONCE` of `liax.training.deepspeed_engine`."""
-LIVE_SHARE = 8
-"""Part of the generator that ZeRO 3 holds whole at a time: `LIVE_SHARE` of `liax.training.deepspeed_engine`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def worker_memory(config: TrainConfig, zero_stage: int | None, costs: StepCosts,
     networks = (costs.generator_parameters, costs.discriminator_parameters)
     buffers = costs.constant_bytes + _picture_bytes(config, share)
     if zero_stage:
-        buffers += FLOAT_BYTES * sum(min(parameters, BUCKET_NUMBERS) for parameters in networks)
+        buffers += FLOAT_BYTES * sum(min(parameters, MOST_AT_ONCE) for parameters in networks)
     if zero_stage == 3:
         buffers += 2 * FLOAT_BYTES * costs.generator_parameters // LIVE_SHARE  # in use, and fetched ahead
     update = max(generator.update, discriminator.update)
