@@ -3,6 +3,7 @@
 import io
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from contextlib import closing
 
 import av
 import numpy as np
@@ -17,38 +18,63 @@ _OPEN_AT_ONCE = {"probesize": "32"}
 that a pair takes at 512 px."""
 
 
-def read_frames(
-    video: bytes, wanted: Collection[int], fps: float, name: str, keyframes: Sequence[int] = ()
-) -> dict[int, NDArray[np.uint8]]:
-    """Decode some frames of a clip that has a constant rate and starts at time 0.
+class OpenClip:
+    """A clip that has a constant rate and starts at time 0, opened for any number of readings.
 
     Args:
         video: the mp4 file.
-        wanted: frame numbers from 0.
         fps: the clip's rate.
         name: of the clip, for errors.
         keyframes: frames at which decoding can start, in order: wanted ones between the same two are decoded in one go.
 
-    Returns:
-        By frame number: uint8 H×W×3 RGB.
-
     Raises:
-        VideoError: the clip cannot be decoded, is damaged in what was decoded, or has no such frame.
+        VideoError: it is no video.
     """
-    found: dict[int, NDArray[np.uint8]] = {}
-    try:
-        with av.open(io.BytesIO(video), options=_OPEN_AT_ONCE) as container:
+
+    def __init__(self, video: bytes, fps: float, name: str, keyframes: Sequence[int] = ()) -> None:
+        self.size_bytes, self._fps, self._name, self._keyframes = len(video), fps, name, keyframes
+        try:
+            container = av.open(io.BytesIO(video), options=_OPEN_AT_ONCE)
             assert isinstance(container, av.container.InputContainer)  # opened for reading
-            stream = container.streams.video[0]
-            stream.thread_type = "NONE"  # loader processes are the parallelism
-            for group in _groups(sorted(set(wanted)), keyframes):
-                found |= _decode(container, stream, group, fps, name)
-    except (FFmpegError, IndexError, ValueError) as error:
-        raise VideoError(name, "unreadable", str(error)) from None
-    missing = sorted(set(wanted) - set(found))
-    if missing:
-        raise VideoError(name, "frame_missing", f"frame {missing[0]}")
-    return found
+            self._container, self._stream = container, container.streams.video[0]
+        except (FFmpegError, IndexError, ValueError) as error:
+            raise VideoError(name, "unreadable", str(error)) from None
+        self._stream.thread_type = "NONE"  # loader processes are the parallelism
+
+    def read(self, wanted: Collection[int]) -> dict[int, NDArray[np.uint8]]:
+        """Decode some frames: the same whatever was read before.
+
+        Args:
+            wanted: frame numbers from 0.
+
+        Returns:
+            By frame number: uint8 H×W×3 RGB.
+
+        Raises:
+            VideoError: the clip cannot be decoded, is damaged in what was decoded, or has no such frame.
+        """
+        found: dict[int, NDArray[np.uint8]] = {}
+        try:
+            for group in _groups(sorted(set(wanted)), self._keyframes):
+                found |= _decode(self._container, self._stream, group, self._fps, self._name)
+        except (FFmpegError, IndexError, ValueError) as error:
+            raise VideoError(self._name, "unreadable", str(error)) from None
+        missing = sorted(set(wanted) - set(found))
+        if missing:
+            raise VideoError(self._name, "frame_missing", f"frame {missing[0]}")
+        return found
+
+    def close(self) -> None:
+        """Give the decoder's memory back."""
+        self._container.close()
+
+
+def read_frames(
+    video: bytes, wanted: Collection[int], fps: float, name: str, keyframes: Sequence[int] = ()
+) -> dict[int, NDArray[np.uint8]]:
+    """Open a clip for one reading. Arguments, result and errors as of `OpenClip` and its `read`."""
+    with closing(OpenClip(video, fps, name, keyframes)) as clip:
+        return clip.read(wanted)
 
 
 def _groups(wanted: Sequence[int], keyframes: Sequence[int]) -> list[list[int]]:

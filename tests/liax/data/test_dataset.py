@@ -1,5 +1,6 @@
 """From a shard to the pictures a model sees."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from liax.data import dataset
 from liax.data.clip_table import ClipPlace, ClipReader, ClipTable, TarReader
 from liax.data.dataset import PairDataset, ReadPair, choose_samples, clips_of
-from liax.data.frames import read_frames
+from liax.data.frames import OpenClip, read_frames
 from liax.data.order import OrderSettings, PairOrder
 from liax.errors import JobError, NoFileError, UserError, VideoError
 from liax.shards import SampleRef, ShardSet, commit_shard, write_tar
@@ -57,6 +58,16 @@ def test_frames_of_one_group_of_pictures_are_decoded_in_one_go() -> None:
         together = read_frames(video, wanted, 25.0, "clip", keyframes=range(0, FRAMES, 8))
         assert together.keys() == wanted
         assert all(np.array_equal(together[number], apart[number]) for number in wanted)
+
+
+def test_frames_are_the_same_whatever_was_read_before() -> None:
+    video, keyframes = video_of_shapes(seed=3), range(0, FRAMES, 8)
+    alone = read_frames(video, range(FRAMES), 25.0, "clip")
+    clip, random = OpenClip(video, 25.0, "clip", keyframes), np.random.default_rng(0)
+    for _ in range(100):
+        wanted = set(random.integers(FRAMES, size=2).tolist())
+        for number, picture in clip.read(wanted).items():
+            assert np.array_equal(picture, alone[number])
 
 
 def test_a_pair_is_two_frames_of_the_clip_at_the_models_size(tmp_path: Path) -> None:
@@ -130,6 +141,15 @@ def test_clips_that_are_done_with_do_not_stay_in_memory(tmp_path: Path) -> None:
     for position in range(96):
         assert pairs[position]
         assert len(pairs._kept) <= 2 * 4
+
+
+def test_open_clips_do_not_go_to_other_processes(tmp_path: Path) -> None:
+    samples = choose_samples(ShardSet(write_shapes(tmp_path, clips=8, validation=0)), "train", 64)
+    pairs = pairs_of(samples, settle())
+    here = pairs[0]
+    assert pairs._kept
+    there = pickle.loads(pickle.dumps(pairs))[0]  # noqa: S301 - written in this line
+    assert np.array_equal(here.source_HWC, there.source_HWC)
 
 
 def test_much_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
