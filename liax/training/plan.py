@@ -189,7 +189,7 @@ def _changes(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
             changes = {"engine": "deepspeed", "zero_stage": stage}
             if stage < 3 or not base.compute.recompute:
                 yield f"engine=deepspeed zero_stage={stage} {said}".strip(), base.model_copy(update=changes)
-    for workers in range(config.workers - 1, 0, -1) if config.device == "cpu" else ():
+    for workers in range(config.workers - 1, 0, -1) if (config.device, config.run_on) == ("cpu", "ray") else ():
         if workers == usable_workers(config.batch, workers):
             yield f"workers={workers} {text}".strip(), least.model_copy(update={"workers": workers})
 
@@ -205,7 +205,10 @@ def _needed(config: TrainConfig, machine: Machine) -> int:
 def _together(config: TrainConfig, memory: WorkerMemory, machine: Machine) -> int:
     if not machine.all_workers:
         return memory.total
-    return memory.total + (config.workers - 1) * memory.follower + (RAY_BYTES if config.run_on == "ray" else 0)
+    here = config.workers
+    if config.run_on == "torchrun":  # which tells each process how many it started on its machine
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", here))
+    return memory.total + (here - 1) * memory.follower + (RAY_BYTES if config.run_on == "ray" else 0)
 
 
 def _own(config: TrainConfig) -> WorkerMemory:

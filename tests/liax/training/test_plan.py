@@ -102,6 +102,16 @@ def test_what_is_advised_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert module.plan(load(*overrides, *setting)).endswith("fits")
 
 
+def test_of_torchruns_processes_those_on_this_machine_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    give(monkeypatch, 2.0)
+    config = load(*SMALL, "run_on=torchrun").model_copy(update={"workers": 4})
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    require_memory(config)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(UserError, match="this test's machine has"):
+        require_memory(config)
+
+
 def test_a_gpu_is_compared_with_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     give(monkeypatch, 4, gpu=True)
     require_memory(load(*SMALL, "device=cuda", "workers=16", "batch=64"))
