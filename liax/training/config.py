@@ -195,8 +195,6 @@ class TrainConfig(Config):
             raise ValueError(f"least_workers={self.least_workers} is more than workers={self.workers}")
         if self.engine == "plain" and self.zero_stage is not None:
             raise ValueError("zero_stage needs engine=deepspeed")
-        if self.compute.recompute and self.zero_stage == 3:
-            raise ValueError("compute.recompute does not go with zero_stage=3: use zero_stage=2, or micro_batch")
         if self.run_on == "process" and (self.workers > 1 or self.engine == "deepspeed"):
             raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
         if self.run_on != "ray" and self.least_workers is not None:

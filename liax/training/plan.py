@@ -176,8 +176,7 @@ def _changes(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
         pairs //= 2
         text, least = f"compute.micro_batch={pairs}", _changed(config, micro_batch=pairs)
         yield text, least
-    whole = (text, least)  # ZeRO 3 does not go with recomputing
-    if not config.compute.recompute and config.zero_stage != 3:
+    if not config.compute.recompute:
         yield "compute.recompute=true", _changed(config, recompute=True)
         text, least = f"compute.recompute=true {text}".strip(), _changed(least, recompute=True)
         yield text, least
@@ -185,10 +184,8 @@ def _changes(config: TrainConfig) -> Iterator[tuple[str, TrainConfig]]:
         return
     for stage in STAGES[1:] if config.workers > 1 else ():
         if stage > (_stage(config) or 0):
-            said, base = whole if stage == 3 else (text, least)
             changes = {"engine": "deepspeed", "zero_stage": stage}
-            if stage < 3 or not base.compute.recompute:
-                yield f"engine=deepspeed zero_stage={stage} {said}".strip(), base.model_copy(update=changes)
+            yield f"engine=deepspeed zero_stage={stage} {text}".strip(), least.model_copy(update=changes)
     for workers in range(config.workers - 1, 0, -1) if (config.device, config.run_on) == ("cpu", "ray") else ():
         if workers == usable_workers(config.batch, workers):
             yield f"workers={workers} {text}".strip(), least.model_copy(update={"workers": workers})
