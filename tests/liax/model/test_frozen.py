@@ -61,7 +61,11 @@ def test_maps_of_several_sources_go_with_several_codes(trained: LiaX, pictures: 
     assert drawn.distance(together, torch.cat(alone)) < 1e-5
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 0.02), (torch.float16, 0.004)])
+# Measured: up to 0.0201 in bfloat16 (8 bits of mantissa) on a CPU with AMX; others sum in another order.
+BOUNDS = [(torch.bfloat16, 0.03), (torch.float16, 0.004)]
+
+
+@pytest.mark.parametrize(("dtype", "bound"), BOUNDS)
 @pytest.mark.parametrize("batches", [(1, 1, 1, 1), (4,)])
 def test_low_precision_stays_near(
     trained: LiaX, pictures: Tensor, dtype: torch.dtype, bound: float, batches: Sequence[int]
@@ -72,7 +76,7 @@ def test_low_precision_stays_near(
     assert 1e-5 < drawn.distance(low, exact) < bound
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 0.02), (torch.float16, 0.004)])
+@pytest.mark.parametrize(("dtype", "bound"), BOUNDS)
 def test_low_precision_stays_near_at_the_base_width(pictures: Tensor, dtype: torch.dtype, bound: float) -> None:
     """With few channels rounding errors do not average out, and random flows multiply them."""
     base = drawn.fill(LiaX(preset("base", 128))).eval()
