@@ -116,21 +116,6 @@ def path_of(weight: WeightFile, source: str | None = None) -> Path:
     )
 
 
-def read(source: str) -> bytes:
-    """The user's own file (a path, `s3://…` or `https://…`), for which there is no hash.
-
-    Raises:
-        UserError: there is no such file.
-        StorageError: its storage cannot be reached.
-    """
-    if not source.startswith("https://"):
-        return storage.read_bytes(source)
-    try:
-        return _download(source)
-    except (OSError, HTTPException) as error:
-        raise UserError(f"cannot get {source}: {_first_line(error)}") from None
-
-
 def _sources(weight: WeightFile, given: str | None) -> list[tuple[str, Callable[[], bytes]]]:
     if given:
         # The user's choice stands alone: another source must not silently take its place.

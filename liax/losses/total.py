@@ -23,13 +23,13 @@ class LossConfig(Config):
     """What compares pictures beside L1: `vgg`, VGG-19 with its published weights; `random`, the same layers with drawn
     weights, for tests and trials without a network; `none`."""
     perceptual_weights: str | None = None
-    """VGG-19's weights: torchvision's vgg19-dcbb9e9d.pth, or a .safetensors of the same names (a path, s3:// or
-    https://). None for `LIAX_VGG19`, else the file is fetched from its publisher."""
+    """A copy of torchvision's vgg19-dcbb9e9d.pth (a path, s3:// or https://). None for `LIAX_VGG19`, else the file is
+    fetched from its publisher."""
     perceptual_weight: float = Field(default=10.0, ge=0)
     """λ_vgg: weight of each of the five layers' differences at each of the four scales (FOMM, LIA)."""
     sparsity_weight: float = Field(default=0.01, ge=0)
     """λ_sparse of mean |a_d|. Our choice: LIA-X does not publish it."""
-    sparsity_warmup_steps: int = Field(default=0, ge=0)
+    sparsity_warmup_steps: int = Field(default=5000, ge=0)
     """Steps in which that weight grows from 0 to λ_sparse, in a straight line. Our choice: the dictionary first learns
     to move anything."""
     adversarial_weight: float = Field(default=1.0, ge=0)

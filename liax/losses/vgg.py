@@ -6,13 +6,11 @@ Shapes: B pictures, C channels, H W pixels.
 """
 
 import math
-import os
 
 import torch
 from torch import Tensor, nn
 
 from liax import weights
-from liax.errors import UserError
 
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256, 256), (512, 512, 512, 512), (512,))
 """Channels of each 3×3 convolution, stage by stage. The fifth stage's first is the last that is needed."""
@@ -68,27 +66,19 @@ def published(source: str | None = None) -> Vgg19:
     """With torchvision's weights.
 
     Args:
-        source: a copy of vgg19-dcbb9e9d.pth, or a .safetensors of the same names (a path, `s3://…` or `https://…`);
-            default: `LIAX_VGG19`, else the publisher's.
+        source: a copy of vgg19-dcbb9e9d.pth (a path, `s3://…` or `https://…`); default: `LIAX_VGG19`, else the
+            publisher's.
 
     Raises:
-        UserError: there is no such file, it is not the published one, or has not VGG-19's weights in it.
+        UserError: there is no such file, or it is not the published one.
     """
-    given = source or os.environ.get(weights.VGG19.variable)
-    if given and given.endswith(".safetensors"):
-        tensors, origin = _read_safetensors(given), given
-    else:
-        path = weights.path_of(weights.VGG19, given)
-        # On the CPU and not mapped: the file is in PyTorch's old format, which cannot be.
-        tensors, origin = torch.load(path, map_location="cpu", weights_only=True), str(path)
+    path = weights.path_of(weights.VGG19, source)
+    # On the CPU and not mapped: the file is in PyTorch's old format, which cannot be.
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
     network = _unfilled()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            tensor = tensors.get(name)
-            if tensor is None or tensor.shape != parameter.shape:
-                shape = "×".join(map(str, parameter.shape))
-                raise UserError(f"{origin} has no {name} of {shape}: give VGG-19's weights with torchvision's names")
-            parameter.copy_(tensor)
+            parameter.copy_(tensors[name])
     return network
 
 
@@ -97,13 +87,3 @@ def _unfilled() -> Vgg19:
     with torch.device("meta"):
         network = Vgg19()
     return network.to_empty(device="cpu")
-
-
-def _read_safetensors(given: str) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(weights.read(given))
-    except SafetensorError as error:
-        raise UserError(f"{given} is not a safetensors file: {error}") from None

@@ -8,7 +8,7 @@ import pytest
 
 from liax import weights
 from liax.errors import UserError
-from liax.weights import DLIB_FACE_RECOGNITION, FACE_LANDMARKER, VGG19, WeightFile, path_of, read
+from liax.weights import DLIB_FACE_RECOGNITION, FACE_LANDMARKER, VGG19, WeightFile, path_of
 
 CONTENT = b"weights"
 
@@ -91,15 +91,6 @@ def test_dlibs_network_is_the_published_file() -> None:
 def test_vgg19_is_named_by_its_hash_as_torchvision_does() -> None:
     assert VGG19.name == f"vgg19-{VGG19.sha256[:8]}.pth"
     assert len(VGG19.sha256) == 64
-
-
-def test_a_users_own_file_needs_no_hash(tmp_path: Path) -> None:
-    (tmp_path / "own.bin").write_bytes(CONTENT)
-    assert read(str(tmp_path / "own.bin")) == CONTENT
-    with pytest.raises(UserError, match=r"none\.bin"):
-        read(str(tmp_path / "none.bin"))
-    with pytest.raises(UserError, match=r"cannot get https://127\.0\.0\.1:9/own\.bin: "):
-        read("https://127.0.0.1:9/own.bin")
 
 
 @pytest.mark.parametrize("answer", [bz2.compress(CONTENT), bz2.compress(CONTENT)[:-4], b"<html>Please log in</html>"])

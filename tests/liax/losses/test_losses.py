@@ -48,7 +48,7 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight_and_trains_it() -> N
 
 
 def test_total_weighs_each_term_that_is_there() -> None:
-    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3, perceptual_weight=10)
+    config = LossConfig(sparsity_weight=0.5, sparsity_warmup_steps=0, adversarial_weight=3, perceptual_weight=10)
     one = torch.tensor(1.0)
     assert GeneratorTerms(l1=one, sparsity=one).total(config, 0).item() == 1.5
     assert GeneratorTerms(l1=one, sparsity=one, adversarial=one).total(config, 0).item() == 4.5
@@ -58,7 +58,7 @@ def test_total_weighs_each_term_that_is_there() -> None:
 
 
 def test_every_term_is_differentiated_by_its_weight() -> None:
-    config = LossConfig(sparsity_weight=0.5, adversarial_weight=3, perceptual_weight=10)
+    config = LossConfig(sparsity_weight=0.5, sparsity_warmup_steps=0, adversarial_weight=3, perceptual_weight=10)
     terms = {name: torch.ones((), requires_grad=True) for name in config.weights(0)}
     GeneratorTerms(**terms).total(config, 0).backward()
     assert {name: term.grad.item() for name, term in terms.items() if term.grad is not None} == config.weights(0)

@@ -157,5 +157,3 @@ def test_without_weights_one_line_says_what_to_do(tmp_path: Path, monkeypatch: p
     assert "\n" not in str(seen.value)
     with pytest.raises(UserError, match=r"no such file: .*mine\.pth.*loss\.perceptual=none"):
         require_available("vgg", str(tmp_path / "mine.pth"))
-    with pytest.raises(UserError, match=r"mine\.safetensors.*loss\.perceptual=none"):
-        require_available("vgg", str(tmp_path / "mine.safetensors"))

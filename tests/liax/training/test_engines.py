@@ -33,7 +33,7 @@ ENGINES = ("plain", "zero0", "zero1", "zero2", "zero3")
 ADAM = AdamConfig(lr=1e-5, betas=(0, 0.99), eps=2e-3)
 """With β1 = 0 and torch's eps, Adam turns the rounding of a gradient that is nearly zero into a step of full length.
 This eps is large against rounding, and well below the longest gradients (0.3): parameters move by up to 4e-5."""
-LOSS = LossConfig(sparsity_weight=0.01, adversarial_weight=1, r1_gamma=10, r1_every=16)
+LOSS = LossConfig(sparsity_weight=0.01, sparsity_warmup_steps=0, adversarial_weight=1, r1_gamma=10, r1_every=16)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ from liax.training.step import Objective, Phases, discriminator_step, gan_step, 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-LOSS = LossConfig(perceptual="none", sparsity_weight=0.3, adversarial_weight=0.7, r1_gamma=2, r1_every=4)
+LOSS = LossConfig(
+    perceptual="none", sparsity_weight=0.3, sparsity_warmup_steps=0, adversarial_weight=0.7, r1_gamma=2, r1_every=4
+)
 BFLOAT16 = Objective(LOSS, dtype=torch.bfloat16)
 ADAM = AdamConfig(lr=1e-3, betas=(0, 0.99))
 
