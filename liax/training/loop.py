@@ -4,7 +4,8 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -36,6 +37,19 @@ class Preempted(JobError):  # noqa: N818 - a notice that was heeded, no fault
     """The machine is about to be taken away; the state was saved, and the run goes on elsewhere."""
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Say what helps where a GPU's memory is too small."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise JobError(
+            "a GPU's memory is too small: lower compute.micro_batch, set compute.recompute=true, or divide the state "
+            "(engine=deepspeed zero_stage=2); --plan prints what each takes"
+        ) from None
+
+
+@_memory_told()
 def train(
     config: TrainConfig,
     place: Place,
@@ -51,7 +65,7 @@ def train(
         notice: whether this worker is about to be taken away. If any worker's is, all save the state and leave.
 
     Raises:
-        JobError: too many steps in a row were not finite.
+        JobError: too many steps in a row were not finite, or a GPU's memory is too small.
         Preempted: a worker had notice.
         StorageError: checkpoints could not be written.
     """

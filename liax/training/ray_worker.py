@@ -72,9 +72,6 @@ def _work(config: TrainConfig, board: Board, mark: str) -> bool:
     except LiaxError as error:
         board.fail(str(error))
         raise
-    except torch.OutOfMemoryError:
-        board.fail("a GPU's memory is too small: lower compute.micro_batch, or set compute.recompute=true")
-        raise
     ray.train.collective.barrier()  # where those that stand by have waited; if one that trains fails, Ray ends them
     return finished
 

@@ -114,7 +114,7 @@ def generator_step(
                 generator.backward(_felt(total))
             sums.add({"loss": total, **terms.named()})
             results.append(result_BCHW.detach())
-    return sums.means() | {"gradient/generator": _norm(generator.step(), results[0])}, results
+    return sums.means() | {"gradient/generator": torch.tensor(generator.step())}, results
 
 
 def fooling(discriminator: nn.Module, result_BCHW: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def discriminator_step(
             loss = adversarial.discriminator_loss(real, fake)
             discriminator.backward(_felt(loss))
         sums.add({"discriminator": loss, "real": real.mean(), "fake": fake.mean()})
-    return sums.means() | {"gradient/discriminator": _norm(discriminator.step(), reals[0])}
+    return sums.means() | {"gradient/discriminator": torch.tensor(discriminator.step())}
 
 
 def r1_step(discriminator: Trained, reals: Sequence[Tensor], objective: Objective) -> Terms:
@@ -145,7 +145,7 @@ def r1_step(discriminator: Trained, reals: Sequence[Tensor], objective: Objectiv
             penalty = adversarial.r1_penalty(discriminator.module, real_BCHW)
             discriminator.backward(_felt(penalty * (config.r1_gamma / 2 * config.r1_every)))
         sums.add({"r1": penalty})
-    return sums.means() | {"gradient/r1": _norm(discriminator.step(), reals[0])}
+    return sums.means() | {"gradient/r1": torch.tensor(discriminator.step())}
 
 
 def _felt(loss: Tensor) -> Tensor:
@@ -171,10 +171,9 @@ def _with_last(items: Sequence[ItemT]) -> list[tuple[ItemT, bool]]:
     return [(item, number == len(items) - 1) for number, item in enumerate(items)]
 
 
-def _norm(length: float, like: Tensor) -> Tensor:
-    return torch.tensor(length, device=like.device)
-
-
 def _finite(terms: Terms, name: str) -> bool:
-    """Whether an update was made; the length of its gradient is the same on all workers, so they agree."""
+    """Whether an update was made; the length of its gradient is the same on all workers, so they agree.
+
+    The length is on the CPU already: asking for it does not wait for a GPU.
+    """
     return math.isfinite(terms[name].item())

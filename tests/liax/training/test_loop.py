@@ -76,6 +76,15 @@ def test_golden_curve(finished: tuple[TrainConfig, list[dict[str, float]]]) -> N
     assert lines[3]["r1"] == pytest.approx(GOLDEN_R1, rel=5e-2)
 
 
+def test_a_gpu_that_is_too_small_is_one_line(shapes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nAnd more lines.")
+
+    monkeypatch.setattr(loop, "gan_step", full)
+    with pytest.raises(JobError, match=r"^a GPU's memory is too small: lower compute\.micro_batch.*--plan"):
+        run(configure(shapes, tmp_path))
+
+
 def test_resuming_is_bit_for_bit(
     shapes: str, tmp_path: Path, finished: tuple[TrainConfig, list[dict[str, float]]]
 ) -> None:
