@@ -19,7 +19,8 @@ from benchmarks.plain import plainly
 from liax.config import load_config
 from liax.data.batch import PairBatch
 from liax.losses.perceptual import make_perceptual
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.config import DiscriminatorConfig
+from liax.model.discriminator import Discriminator
 from liax.model.network import LiaX
 from liax.training.config import TrainConfig
 from liax.training.dry_step import dtype_of

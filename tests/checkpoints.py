@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from liax.model.config import ModelConfig, preset
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.config import DiscriminatorConfig, ModelConfig, preset
+from liax.model.discriminator import Discriminator
 from liax.model.network import LiaX
 from liax.training.checkpoint import Checkpoint, Networks
 from liax.training.checkpoint_writer import CheckpointWriter

@@ -67,6 +67,13 @@ class ModelConfig(PyramidConfig):
         return int(512 * self.width)
 
 
+class DiscriminatorConfig(PyramidConfig):
+    """What decides the discriminator's tensors."""
+
+    width: float = 1.0
+    """Width multiplier s, as the network's own. 1 is StyleGAN2's discriminator."""
+
+
 PRESETS: dict[str, ModelConfig] = {
     # Small enough to learn something visible in minutes on one CPU core: for the demo and the tests.
     "tiny": ModelConfig(size_px=64, width=1 / 8, blocks=1, directions=20),

@@ -11,18 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liax.model.config import COARSEST_PX, PyramidConfig
+from liax.model.config import COARSEST_PX, DiscriminatorConfig
 from liax.model.layers import GAIN, SLOPE, ConvLayer, DownBlock, EqualLinear, at_least_float32, largest_divisor
 
 GROUP = 4
 """Samples that minibatch standard deviation compares with one another."""
-
-
-class DiscriminatorConfig(PyramidConfig):
-    """What decides the discriminator's tensors."""
-
-    width: float = 1.0
-    """Width multiplier s, as the network's own. 1 is StyleGAN2's discriminator."""
 
 
 class Discriminator(nn.Module):

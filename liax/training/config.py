@@ -4,16 +4,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from liax.config import Config, config_id
+from liax.config import Config, build, config_id
 from liax.losses.total import LossConfig
-from liax.model.config import ModelConfig, preset
+from liax.model.config import DiscriminatorConfig, ModelConfig, preset
 
 
 class ModelChoice(Config):
     """Which network is trained."""
 
     preset: str = "base"
-    """Name of the network's layout: tiny, base, middle or large."""
+    """Name of the network's layout: tiny, small, base, middle or large."""
     size_px: int | None = None
     """Side of the pictures in pixels, where it is not the preset's."""
     discriminator_width: float | None = None
@@ -22,6 +22,12 @@ class ModelChoice(Config):
     def generator(self) -> ModelConfig:
         """The generator's layout. Raises UserError for an unknown preset or size."""
         return preset(self.preset, self.size_px)
+
+    def discriminator(self) -> DiscriminatorConfig:
+        """The discriminator's layout. Raises UserError for a width that it, or the generator, cannot have."""
+        generator, width = self.generator(), self.discriminator_width
+        layout = {"size_px": generator.size_px, "width": generator.width if width is None else width}
+        return build(DiscriminatorConfig, layout, "model.discriminator_width")
 
 
 class DataConfig(Config):

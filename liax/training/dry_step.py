@@ -29,7 +29,7 @@ from liax.inference.precision import choose_dtype
 from liax.losses.perceptual import PerceptualLoss
 from liax.losses.total import LossConfig
 from liax.losses.vgg import Vgg19
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.discriminator import Discriminator
 from liax.model.layers import at_least_float32
 from liax.model.network import LiaX
 from liax.training.config import TrainConfig
@@ -206,10 +206,7 @@ class _Forward(PlainTrained):
 
 
 def _networks(config: TrainConfig) -> tuple[_Forward, _Forward]:
-    layout, width = config.model.generator(), config.model.discriminator_width
-    judge = {"size_px": layout.size_px, "width": layout.width if width is None else width}
-    network = LiaX(layout)
-    judging = Discriminator(build(DiscriminatorConfig, judge, "model.discriminator_width"))
+    network, judging = LiaX(config.model.generator()), Discriminator(config.model.discriminator())
     if config.device == "cuda":
         _normalise_in_float32(network)
     generator = _Forward(network, config.optimizer.generator, alone(), called_directly=True)

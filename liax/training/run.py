@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from liax.config import build
 from liax.data.batch import PairBatch, StepData
 from liax.data.dataset import choose_samples
 from liax.data.loader import Places, load_steps, open_pairs
 from liax.errors import UserError
 from liax.inference.precision import choose_dtype
 from liax.losses.perceptual import make_perceptual, require_available
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.discriminator import Discriminator
 from liax.model.network import LiaX
 from liax.shards import ShardSet
 from liax.training.checkpoint import Networks, latest_checkpoint, restore
@@ -33,7 +32,7 @@ def check(config: TrainConfig) -> str:
         UserError: no committed shards, none for training, or of a wrong size; an unknown model; a loss that is not
             available; a GPU that is not here; an output that holds another run.
     """
-    size_px = discriminator_layout(config).size_px
+    size_px = config.model.discriminator().size_px
     for workers in {config.workers, config.least_workers or config.workers}:
         divide(config.batch, workers, config.compute.micro_batch)
     if config.run_on == "process" and config.device == "cuda" and not torch.cuda.is_available():
@@ -105,19 +104,12 @@ def start(config: TrainConfig, place: Place) -> Run:
     )
 
 
-def discriminator_layout(config: TrainConfig) -> DiscriminatorConfig:
-    """The discriminator's layout. Raises UserError for a width that it, or the generator, cannot have."""
-    generator, width = config.model.generator(), config.model.discriminator_width
-    layout = {"size_px": generator.size_px, "width": generator.width if width is None else width}
-    return build(DiscriminatorConfig, layout, "model.discriminator_width")
-
-
 def make_networks(config: TrainConfig, place: Place, share: Share) -> Networks:
     """Both networks with their engines, the same on every worker, from the run's seed."""
     layout, micro_batches = config.model.generator(), share.micro_batches
     torch.manual_seed(config.seed)
     generator = LiaX(layout).to(place.device)
-    discriminator = Discriminator(discriminator_layout(config)).to(place.device)
+    discriminator = Discriminator(config.model.discriminator()).to(place.device)
     ema = Ema(generator, config.ema) if place.leads else None
     if config.compute.recompute:
         from liax.training.recompute import recompute_blocks

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from liax.model.discriminator import Discriminator, DiscriminatorConfig, with_deviation
+from liax.model.config import DiscriminatorConfig
+from liax.model.discriminator import Discriminator, with_deviation
 
 CONFIG = DiscriminatorConfig(size_px=64, width=1 / 8)
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from liax.data.batch import PairBatch
 from liax.losses.total import LossConfig
-from liax.model.config import ModelConfig
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.config import DiscriminatorConfig, ModelConfig
+from liax.model.discriminator import Discriminator
 from liax.model.network import LiaX
 from liax.training.config import AdamConfig
 from liax.training.engine import PlainTrained, Trained

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from liax.data.batch import PairBatch
 from liax.losses.total import LossConfig
-from liax.model.config import ModelConfig
-from liax.model.discriminator import Discriminator, DiscriminatorConfig
+from liax.model.config import DiscriminatorConfig, ModelConfig
+from liax.model.discriminator import Discriminator
 from liax.model.layers import EqualConv2d, EqualLinear
 from liax.model.modulated import ModulatedConv2d
 from liax.model.network import LiaX
