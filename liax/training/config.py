@@ -41,10 +41,13 @@ class DataConfig(Config):
     """Share of pairs of which both frames are mirrored. Our choice of none: it makes turning left and right alike."""
     shuffle_shards: int = Field(default=8, ge=1)
     """Shards whose clips are mixed with each other; a larger number mixes better and reads less in sequence."""
+    ingest: Literal["local", "ray"] = "local"
+    """Where pairs are decoded: `local`, by each worker on its machine; `ray`, by Ray Data on all cores of the
+    cluster that do not train, for GPU machines with too few of their own. Both give the same pairs in one order."""
     loader_workers: int = Field(default=0, ge=0)
-    """Processes of each worker that decode ahead; 0 decodes in the worker itself."""
+    """Processes of each worker that decode ahead; 0 decodes in the worker itself. Not for `ingest=ray`."""
     prefetch_steps: int = Field(default=2, ge=1)
-    """Steps whose pictures each of those processes holds ready."""
+    """Steps whose pictures each of those processes, or Ray Data, holds ready."""
     cache_bytes: int = Field(default=0, ge=0)
     """Size of the copy of clips that each machine keeps on its disk (useful with s3:// shards); 0 keeps none."""
     cache_folder: str | None = None
@@ -205,6 +208,8 @@ class TrainConfig(Config):
             raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
         if self.run_on != "ray" and self.least_workers is not None:
             raise ValueError("least_workers needs run_on=ray")
+        if self.run_on != "ray" and self.data.ingest == "ray":
+            raise ValueError("data.ingest=ray needs run_on=ray")
         return self
 
     def discriminator_adam(self) -> AdamConfig:
@@ -219,7 +224,7 @@ class TrainConfig(Config):
         """Names what is computed, whoever computes it and however long: runs of one identity continue each other."""
         decisive = ("seed", "batch", "model", "data", "loss", "optimizer", "ema")
         values = self.model_dump(mode="json", include=set(decisive))
-        for name in ("loader_workers", "prefetch_steps", "cache_bytes", "cache_folder"):
+        for name in ("ingest", "loader_workers", "prefetch_steps", "cache_bytes", "cache_folder"):
             values["data"].pop(name)
         values["loss"].pop("perceptual_weights")  # where the file is, not what is in it
         return config_id({**values, "set_id": set_id})

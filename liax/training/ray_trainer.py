@@ -60,7 +60,10 @@ class RayBoard:
 
 
 def require_resources(config: TrainConfig) -> None:
-    """Raise UserError if the cluster has no room for the fewest workers; Ray would wait for it without a word."""
+    """Raise UserError if the cluster has no room for the fewest workers, or none for what decodes for them.
+
+    Ray would wait for it without a word.
+    """
     import ray
 
     each = _resources_per_worker(config)
@@ -73,9 +76,13 @@ def require_resources(config: TrainConfig) -> None:
             f"training needs {fewest} worker{'s' if fewest > 1 else ''} of {size} each and the Ray cluster has room "
             f"for {room}: set fewer workers, or cpus_per_worker, or add machines"
         )
+    if config.data.ingest == "ray":
+        from liax.training.ray_ingest import free_cores
+
+        free_cores(min(room, config.workers), config.cpus_per_worker)
 
 
-def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | None = None) -> None:
+def train_on_ray(config: TrainConfig, board: Board) -> None:
     """Run the training loop on workers of Ray Train until its last step.
 
     Workers that had to leave, because a machine is taken away or there can be more of them, are followed by others.
@@ -83,7 +90,6 @@ def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | N
     Args:
         config: a fixed number of `workers`, or from `least_workers` to `workers` as the cluster has room for them.
         board: where the workers put what they have done.
-        datasets: of Ray Data, of which each worker gets its share.
 
     Raises:
         JobError: the run cannot go on, or its workers died more than `max_failures` times.
@@ -98,7 +104,7 @@ def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | N
     while not finished:
         try:
             with _own_interrupts():
-                finished = bool(_trainer(config, board, datasets).fit().return_value)
+                finished = bool(_trainer(config, board).fit().return_value)
         except ray.train.TrainingFailedError as error:
             raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
         except ray.exceptions.RayActorError:
@@ -114,7 +120,7 @@ def train_on_ray(config: TrainConfig, board: Board, datasets: dict[str, Any] | N
             say(f"a machine is being taken away: saved at step {board.read().step}, going on with the others")
 
 
-def _trainer(config: TrainConfig, board: Board, datasets: dict[str, Any] | None) -> Any:
+def _trainer(config: TrainConfig, board: Board) -> Any:
     import ray.train
     from ray.train.torch import TorchTrainer
 
@@ -141,7 +147,6 @@ def _trainer(config: TrainConfig, board: Board, datasets: dict[str, Any] | None)
             storage_path=storage.join(config.output, "ray"),
             failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
         ),
-        datasets=datasets,
     )
 
 

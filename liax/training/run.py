@@ -141,9 +141,13 @@ def _data(config: TrainConfig, shards: ShardSet, place: Place, share: Share, fir
     size_px, data = config.model.generator().size_px, config.data
     pairs = open_pairs(shards, data, seed=config.seed, size_px=size_px, batch=config.batch)
     places = Places(config.batch, place.rank, place.world_size, share.micro_batches)
-    steps, pin = range(first_step, config.steps), place.device.type == "cuda"
-    processes = data.loader_workers
-    return load_steps(pairs, places, steps, processes=processes, prefetch_steps=data.prefetch_steps, pin=pin)
+    steps, pin, prefetch_steps = range(first_step, config.steps), place.device.type == "cuda", data.prefetch_steps
+    if data.ingest == "ray":
+        from liax.training.ray_ingest import free_cores, load_steps_on_ray
+
+        cores = free_cores(place.world_size, config.cpus_per_worker)
+        return load_steps_on_ray(pairs, places, steps, cores=cores, prefetch_steps=prefetch_steps, pin=pin)
+    return load_steps(pairs, places, steps, processes=data.loader_workers, prefetch_steps=prefetch_steps, pin=pin)
 
 
 def _validation(config: TrainConfig, shards: ShardSet, size_px: int, place: Place) -> Validation:

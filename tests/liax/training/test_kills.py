@@ -126,3 +126,21 @@ def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path
     assert_near(output, tmp_path / "quiet")
     # What the workers had done was saved before there were more of them.
     assert len([path for path in (output / "checkpoints").iterdir() if path.is_dir()]) > 1
+
+
+def test_other_nodes_decode_and_die_too(shapes: str, tmp_path: Path) -> None:
+    """Two of four nodes train and the others decode for them. One of each kind dies."""
+    output = tmp_path / "out"
+    with cluster(4) as four:
+        with started(configure(shapes, tmp_path / "quiet", workers=2, steps=STEPS), four.environment) as job:
+            job.finish()
+        config = configure(shapes, output, workers=2, steps=STEPS, data={"ingest": "ray"})
+        with started(config, four.environment) as job:
+            wait_for_step(job, output, 4)
+            workers = new_workers(job, four, set())
+            four.lose(next(node for node in four.nodes if node not in workers.values()))
+            four.grow()
+            wait_for_step(job, output, 20)
+            assert kill(min(workers))
+            job.finish()
+    assert_same(output, tmp_path / "quiet")

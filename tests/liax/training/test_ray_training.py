@@ -127,6 +127,12 @@ def test_the_fewest_workers_must_have_room(ray: None, shapes: str, tmp_path: Pat
         require_resources(configure(shapes, tmp_path, workers=4, batch=48, least_workers=3))
 
 
+def test_decoding_needs_cores_of_its_own(ray: None, shapes: str, tmp_path: Path) -> None:
+    require_resources(configure(shapes, tmp_path, workers=1, data={"ingest": "ray"}))
+    with pytest.raises(UserError, match="needs 2 cores beside those that train, and the Ray cluster has 2 in all"):
+        require_resources(configure(shapes, tmp_path, data={"ingest": "ray"}))
+
+
 def test_a_machine_with_other_folders_is_named(shapes: str, tmp_path: Path) -> None:
     from liax.training.ray_worker import mark_file, require_shared
 
