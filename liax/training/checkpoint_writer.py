@@ -73,6 +73,7 @@ class _Snapshot:
     skipped: int
     tensors: dict[str, dict[str, Tensor]]
     texts: dict[str, str]
+    before: Callable[[], None]
 
 
 class CheckpointWriter:
@@ -108,7 +109,14 @@ class CheckpointWriter:
             self._hurry.set()
             self._thread.shutdown()
 
-    def save(self, networks: Networks, step: int, score: float | None = None, skipped: int = 0) -> None:
+    def save(
+        self,
+        networks: Networks,
+        step: int,
+        score: float | None = None,
+        skipped: int = 0,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
         """Save the state after `step` steps. Returns when it is copied, or written if `in_background` is false.
 
         Args:
@@ -116,12 +124,14 @@ class CheckpointWriter:
             step: steps done.
             score: the validation's, lower is better; None if there was none at this step.
             skipped: steps that were left out so far.
+            before: what must have been written before there is this checkpoint; called on the leading worker, by the
+                thread that writes, and again where the storage fails.
 
         Raises:
             StorageError: on every worker, when `FAILURES_IN_A_ROW` checkpoints could not be written.
         """
         self._settle()
-        snapshot = self._copy(networks, step, score, skipped)
+        snapshot = self._copy(networks, step, score, skipped, before)
         if snapshot is not None:
             self._pending = self._thread.submit(self._write, snapshot)
         if not self._config.checkpoint.in_background:
@@ -147,7 +157,9 @@ class CheckpointWriter:
     def _reason(self) -> str:
         return self._failure or "see the first worker's error"
 
-    def _copy(self, networks: Networks, step: int, score: float | None, skipped: int) -> _Snapshot | None:
+    def _copy(
+        self, networks: Networks, step: int, score: float | None, skipped: int, before: Callable[[], None]
+    ) -> _Snapshot | None:
         """Gather everything on the leading worker; None on the others."""
         tensors = {"random.safetensors": all_random_states(self._place)}
         for name, trained in networks.trained().items():
@@ -161,12 +173,14 @@ class CheckpointWriter:
         tensors["model.safetensors"] = _on_cpu(networks.ema.model.state_dict())
         layout = json.dumps(networks.ema.model.config.model_dump(mode="json"), indent=2) + "\n"
         known = score if score is not None and math.isfinite(score) else None
-        return _Snapshot(step, known, skipped, tensors, {CONFIG_FILE: layout, TRAIN_FILE: to_yaml(self._config)})
+        texts = {CONFIG_FILE: layout, TRAIN_FILE: to_yaml(self._config)}
+        return _Snapshot(step, known, skipped, tensors, texts, before)
 
     def _write(self, snapshot: _Snapshot) -> str | None:
         """Write a checkpoint and remove old ones; returns why it could not be written."""
         folder, retry = folder_of(self._config.output, snapshot.step), Retry(self._hurry)
         try:
+            retry(snapshot.before)
             state = self._write_files(folder, snapshot, retry)
             self._point_to(state, retry)
         except (StorageError, UserError) as error:

@@ -11,9 +11,9 @@ from liax.tracking.follower import Follower, open_follower
 from liax.training.board import Board, LocalBoard
 from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
-from liax.training.loop import complete_summary
 from liax.training.plan import require_memory
 from liax.training.run import check
+from liax.training.summary import complete_summary
 
 _LOOK_EVERY_S = 0.5
 _SHOWN = ("l1", "adversarial", "val/l1")

@@ -1,11 +1,9 @@
 """The training loop, on one worker of one or many. Plain PyTorch: needs neither Ray, DeepSpeed nor MLflow."""
 
-import json
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -14,23 +12,20 @@ from liax.errors import JobError, LiaxError
 from liax.model.dictionary import least_of_r
 from liax.model.network import LiaX
 from liax.progress import say
-from liax.training.checkpoint_writer import CheckpointWriter, Retry
+from liax.training.checkpoint_writer import CheckpointWriter
 from liax.training.clock import Clock
 from liax.training.config import TrainConfig
 from liax.training.ema import update_average
 from liax.training.faults import Faults
 from liax.training.place import Place
 from liax.training.preview import preview
-from liax.training.records import Numbers, Records, read_records
+from liax.training.records import Numbers, Records
 from liax.training.run import Run, start
 from liax.training.speed import Speed
 from liax.training.step import Objective, gan_step, phases
+from liax.training.summary import write_summary
 from liax.training.system import system_numbers
 from liax.training.validation import validate, validation_video
-
-SUMMARY_FILE = "summary.json"
-MEAN_OF_STEPS = 10
-"""The summary's first and last losses are means of so many steps, because single ones scatter."""
 
 
 class Preempted(JobError):  # noqa: N818 - a notice that was heeded, no fault
@@ -75,7 +70,7 @@ def train(
         records = Records(config.output, run.step, config.tracking.every_steps) if place.leads else None
         faults = Faults(config.faults.skipped_in_a_row, config.output, place, run.skipped)
         speed = Speed(config, place)
-    with CheckpointWriter(config, place, run.identity) as checkpoints:
+    with records or nullcontext(), CheckpointWriter(config, place, run.identity) as checkpoints:
         while run.step < config.steps:
             numbers = one_step(run, config, place, faults, clock)
             leave = place.any(notice())
@@ -92,11 +87,12 @@ def train(
                 show(run.step, numbers)
             if leave or due(run.step, config.checkpoint.every_steps, config.steps):
                 with clock.time("checkpoint"):
-                    if records is not None:
-                        # First: a run that continues here does not do these steps again.
-                        Retry(threading.Event())(records.flush)
-                    checkpoints.save(run.networks, run.step, numbers.get("val/l1"), faults.skipped)
-                    if records is not None:
+                    score = numbers.get("val/l1")
+                    if records is None:
+                        checkpoints.save(run.networks, run.step, score, faults.skipped)
+                    else:
+                        # Numbers first: a run that continues here does not do these steps again.
+                        checkpoints.save(run.networks, run.step, score, faults.skipped, before=records.flush)
                         records.begin_next(run.step)
             if leave:
                 break
@@ -169,28 +165,3 @@ def state_numbers(run: Run, config: TrainConfig) -> Numbers:
         "lr/discriminator": config.discriminator_adam().lr,
         "dictionary/least_r": least_r,
     }
-
-
-def complete_summary(config: TrainConfig) -> None:
-    """Write the summary of a finished run whose last process ended before it could; nobody knows its seconds."""
-    url = storage.join(config.output, SUMMARY_FILE)
-    if not storage.exists(url) or json.loads(storage.read_bytes(url))["steps"] != config.steps:
-        write_summary(config, {})
-
-
-def write_summary(config: TrainConfig, seconds: dict[str, float]) -> None:
-    """Write `metrics.jsonl`, every step's numbers in one file, and `summary.json`: losses first and last, seconds."""
-    lines = read_records(config.output)
-    joined = "".join(json.dumps({"step": step, **numbers}) + "\n" for step, numbers in lines)
-    storage.write_bytes(storage.join(config.output, "metrics.jsonl"), joined.encode())
-    steps = [numbers for _, numbers in lines if "l1" in numbers]
-    summary: dict[str, object] = {"steps": config.steps, "pairs": config.steps * config.batch}
-    for name in ("l1", "loss"):
-        values = [numbers[name] for numbers in steps]
-        first, last = values[:MEAN_OF_STEPS], values[-MEAN_OF_STEPS:]
-        summary |= {f"{name}_first": sum(first) / len(first), f"{name}_last": sum(last) / len(last)}
-    last_look = next(numbers for _, numbers in reversed(lines) if "val/l1" in numbers)
-    summary |= {name.replace("/", "_"): value for name, value in last_look.items() if name.startswith("val/")}
-    summary["skipped_steps"] = int(sum(numbers.get("skipped", 0) for numbers in steps))
-    summary["seconds"] = seconds
-    storage.write_bytes(storage.join(config.output, SUMMARY_FILE), json.dumps(summary, indent=1).encode())

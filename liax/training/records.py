@@ -1,17 +1,22 @@
 """The numbers of every step, in files: `<output>/metrics/<first step>.jsonl`, each with the steps after its name's.
 
 These files are the spool: training appends to them and waits for nobody; whoever wants the numbers (MLflow, the
-summary, a plot) reads them, at any time, from any process. A checkpoint begins a new file. A run that continues at a
-checkpoint writes the file that begins there anew, so every step stands exactly once, on one line: files that begin
-later, of steps that are to be done again, are removed.
+summary, a plot) reads them, at any time, from any process. A thread writes them, one after the other, so that what is
+there is always all steps up to one, and storage that is slow or away holds no step up. A checkpoint begins a new file.
+A run that continues at a checkpoint writes the file that begins there anew, so every step stands exactly once, on one
+line: files that begin later, of steps that are to be done again, are removed.
 """
 
 import json
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from liax import storage
 from liax.errors import NoFileError, StorageError, UserError
@@ -19,8 +24,16 @@ from liax.progress import say
 
 Numbers = dict[str, float]
 
+CLOSE_WITHIN_S = 60.0
+"""How long the end of a run waits for what is not written yet. Our choice: as long as for MLflow (`tracking.follower`);
+after a run's last step nothing is left, because its checkpoint waits for the numbers."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+"""Between attempts; each wait is twice the one before, as with checkpoints."""
 _MOST_LINES = 1000
-"""Lines of a file. Our choice: on S3 a file is written anew with every flush, and readers read the last one again."""
+"""Lines of a file. Our choice: on S3 a file is written anew each time, and readers read the last one again."""
+_MOST_WAITING = 100_000
+"""So many lines that cannot be written end the run. Our choice: they take some 100 MB, and long before it checkpoints,
+which fail with the same storage, have ended most runs."""
 
 
 class Record(NamedTuple):
@@ -32,61 +45,149 @@ class Record(NamedTuple):
     numbers: Numbers
 
 
+@dataclass(slots=True)
+class _File:
+    """A file's lines, and how many of them are in the storage."""
+
+    url: str
+    lines: list[str] = field(default_factory=list)
+    written: int = 0
+    anew: bool = True
+    """It is to be written as a whole: what stands there is of an earlier run, or ends with half a line."""
+
+    def write(self, count: int) -> None:
+        """Write the first `count` lines; others may be added meanwhile."""
+        if self.anew or storage.is_s3(self.url):
+            storage.write_bytes(self.url, "".join(self.lines[:count]).encode())
+        else:
+            self.anew = True  # unless all of it gets there
+            _append(self.url, "".join(self.lines[self.written : count]).encode())
+        self.written, self.anew = count, False
+
+
 class Records:
-    """Writes the numbers of one run.
+    """Writes the numbers of one run. Within its block a thread does it, and whoever adds numbers never waits.
+
+    Leaving the block waits for what is not written yet, for `CLOSE_WITHIN_S` at most; leaving it by an error, for one
+    more attempt. What is missing then is told.
 
     Args:
         output: of the run.
         first_step: steps that were done before.
-        every_steps: how often the file is written.
+        every_steps: how often files are written.
+
+    Raises:
+        StorageError, UserError: what an earlier run has left cannot be looked at or removed.
     """
 
     def __init__(self, output: str, first_step: int, every_steps: int) -> None:
-        self._output, self._every_steps, self._failing = output, every_steps, False
-        for name in written(storage.join(output, "metrics"), ".jsonl"):
+        self._folder, self._every_steps = storage.join(output, "metrics"), every_steps
+        for name in written(self._folder, ".jsonl"):
             if int(PurePosixPath(name).stem) > first_step:
                 storage.remove(name)
-        self._url, self._lines, self._on_file = "", list[str](), 0
-        self._begin(first_step)
+        self._files = deque([_File(self._url(first_step))])
+        """Those that are not wholly written, in order, and the one that lines are added to."""
+        self._guard, self._writing = threading.Lock(), threading.Lock()
+        """Of the list of files, held for a moment; and of the storage, held while something is written."""
+        self._due, self._ending, self._hurry = threading.Event(), threading.Event(), threading.Event()
+        self._failure: str | None = None
+        self._thread = threading.Thread(target=self._write_when_due, name="records", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._hurry.set()
+        self._ending.set()
+        self._due.set()
+        self._thread.join(CLOSE_WITHIN_S)
+        self._hurry.set()
+        missing = [json.loads(line)["step"] for file in self._files for line in file.lines[file.written :]]
+        if missing:
+            steps = f"step {missing[0]}" if len(missing) == 1 else f"steps {missing[0]} to {missing[-1]}"
+            reason = self._failure or "the storage does not answer"
+            say(f"the numbers of {steps} are not in {self._folder}, and are lost: {reason}")
 
     def add(self, step: int, numbers: Numbers) -> None:
-        """Add the numbers of a step. Storage that fails for a while does not stop training: the lines wait."""
-        rounded = {name: float(f"{v:.6g}") for name, v in numbers.items()}
-        self._lines.append(json.dumps({"step": step, "time_ms": time.time_ns() // 1_000_000, **rounded}) + "\n")
-        if step % self._every_steps == 0:
-            self._try_flush(step)
+        """Add the numbers of a step.
 
-    def flush(self) -> None:
-        """Write what there is. Raises StorageError if that fails; nothing is lost then, and it can be called again."""
-        if self._on_file == len(self._lines):
-            return
-        if self._on_file == 0 or storage.is_s3(self._url):
-            storage.write_bytes(self._url, "".join(self._lines).encode())
-        else:
-            fresh = "".join(self._lines[self._on_file :])
-            self._on_file = 0  # should half a line get there, the next call writes the whole file
-            _append(self._url, fresh.encode())
-        self._on_file = len(self._lines)
+        Raises:
+            StorageError: more wait to be written than memory should hold.
+        """
+        rounded = {name: float(f"{v:.6g}") for name, v in numbers.items()}
+        line = json.dumps({"step": step, "time_ms": time.time_ns() // 1_000_000, **rounded}) + "\n"
+        with self._guard:
+            self._files[-1].lines.append(line)
+            waiting = sum(len(file.lines) - file.written for file in self._files)
+            if len(self._files[-1].lines) >= _MOST_LINES:
+                self._files.append(_File(self._url(step)))
+        if waiting > _MOST_WAITING:
+            raise StorageError(
+                f"the numbers of {waiting} steps cannot be written to {self._folder}: "
+                f"{self._failure or 'the storage does not answer'}"
+            )
+        if step % self._every_steps == 0:
+            self._due.set()
 
     def begin_next(self, step: int) -> None:
-        """Go on in a new file, because there is a checkpoint of this step; call `flush` before that is made."""
-        self._begin(step)
+        """Go on in a new file, because there is to be a checkpoint of this step, which calls `flush`."""
+        with self._guard:
+            if self._files[-1].lines:
+                self._files.append(_File(self._url(step)))
+            else:
+                self._files[-1].url = self._url(step)
 
-    def _try_flush(self, step: int) -> None:
+    def flush(self) -> None:
+        """Write what there is now, in this thread. If that fails nothing is lost, and it can be called again.
+
+        Raises:
+            StorageError, UserError: the storage failed, or refused.
+        """
+        with self._writing:
+            with self._guard:
+                counts = [(file, len(file.lines)) for file in self._files]
+            for file, count in counts:
+                if file.written < count:
+                    file.write(count)
+            with self._guard:
+                while len(self._files) > 1 and self._files[0].written == len(self._files[0].lines):
+                    self._files.popleft()
+
+    def _write_when_due(self) -> None:
+        wait_s = _FIRST_WAIT_S
+        while True:
+            self._due.wait()
+            self._due.clear()
+            ending = self._ending.is_set()
+            if self._try_flush():
+                if ending:
+                    return
+                wait_s = _FIRST_WAIT_S
+                continue
+            if ending and self._hurry.is_set():
+                return
+            if self._ending.wait(wait_s):  # the end is near: more often
+                self._hurry.wait(_FIRST_WAIT_S)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            self._due.set()
+
+    def _try_flush(self) -> bool:
         try:
             self.flush()
         except (StorageError, UserError) as error:  # the latter from a token that has run out
-            if not self._failing:
-                say(f"the numbers of steps up to {step} cannot be written for now ({error}); training goes on")
-            self._failing = True
-            return
-        self._failing = False
-        if len(self._lines) >= _MOST_LINES:
-            self._begin(step)
+            if self._failure is None:
+                say(f"the numbers of steps cannot be written for now, and training goes on: {error}")
+            self._failure = str(error)
+            return False
+        self._failure = None
+        return True
 
-    def _begin(self, step: int) -> None:
-        self._url = storage.join(self._output, "metrics", f"{step:08d}.jsonl")
-        self._lines, self._on_file = [], 0
+    def _url(self, step: int) -> str:
+        return storage.join(self._folder, f"{step:08d}.jsonl")
 
 
 def read_records(output: str, after_step: int = 0) -> list[tuple[int, Numbers]]:

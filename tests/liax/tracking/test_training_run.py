@@ -173,7 +173,9 @@ def test_an_end_is_noted_again_only_with_something_new(uri: str, tmp_path: Path)
 
 def test_numbers_that_are_none_are_shipped_too(uri: str, tmp_path: Path) -> None:
     output = make_output(tmp_path / "run", uri)
-    Records(output, 0, 1).add(1, {"l1": math.nan, "loss": math.inf})
+    records = Records(output, 0, 1)
+    records.add(1, {"l1": math.nan, "loss": math.inf})
+    records.flush()
     for _ in range(2):
         run = TrainingRun(output, uri)
         run.step = 0  # as if MLflow did not have the mark yet

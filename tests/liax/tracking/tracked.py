@@ -32,9 +32,10 @@ def make_output(folder: Path, uri: str, ended: Ending | None = None, **tracking:
 
 
 def add_steps(records: Records, first: int, last: int) -> None:
-    """Records of some steps, with values that no two steps share."""
+    """Write records of some steps, with values that no two steps share."""
     for step in range(first, last + 1):
         records.add(step, {name: step + number / 8 for number, name in enumerate(POINTS)})
+    records.flush()
 
 
 def add_picture(output: str, step: int) -> None:

@@ -100,6 +100,31 @@ def test_a_run_whose_last_checkpoint_is_not_written_fails(tmp_path: Path, said: 
         writer.save(make(), 1)
 
 
+def test_there_is_no_checkpoint_before_what_must_be_there_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    """Steps whose numbers are not written would be missing for ever in a run that continues after them."""
+    monkeypatch.setattr(checkpoint_writer, "FIRST_WAIT_S", 0.01)
+    tried: list[bool] = []
+
+    def before() -> None:
+        tried.append((tmp_path / "checkpoints" / "00000001").exists())
+        if len(tried) < 3:
+            raise StorageError("away")
+
+    with CheckpointWriter(configure(tmp_path), alone(), "id") as writer:
+        writer.save(make(), 1, before=before)
+    assert tried == [False, False, False]
+    assert steps_in(tmp_path) == [1]
+    assert said == ["tried again for up to 300 s: away"]
+    monkeypatch.setattr(checkpoint_writer, "RETRY_FOR_S", 0.0)
+    tried.clear()
+    with CheckpointWriter(configure(tmp_path, in_background=False), alone(), "id") as writer:
+        writer.save(make(), 2, before=before)
+        assert steps_in(tmp_path) == [1]
+        writer.save(make(), 3)
+
+
 def test_too_many_failures_in_a_row_end_the_run(tmp_path: Path, said: list[str], impatient: None) -> None:
     networks = make()
     tried: list[int] = []

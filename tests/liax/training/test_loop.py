@@ -148,8 +148,8 @@ def test_a_run_that_dies_after_a_checkpoint_has_the_numbers_up_to_it(
     shapes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class SaveAndDie(CheckpointWriter):
-        def save(self, *arguments: Any) -> None:
-            super().save(*arguments)
+        def save(self, *arguments: Any, **more: Any) -> None:
+            super().save(*arguments, **more)
             raise KeyboardInterrupt
 
     monkeypatch.setattr(loop, "CheckpointWriter", SaveAndDie)
