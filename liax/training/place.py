@@ -42,6 +42,18 @@ class Place:
         distributed.all_reduce(flag, op=distributed.ReduceOp.MAX)
         return bool(flag.item())
 
+    def of_leader(self, mine: str) -> str:
+        """What the leading worker has said; what the others say has no meaning."""
+        if self.world_size == 1:
+            return mine
+        text = bytearray(mine.encode() if self.leads else b"")
+        size = torch.tensor(len(text), device=self.device)
+        distributed.broadcast(size, src=0)
+        letters = torch.frombuffer(text, dtype=torch.uint8) if text else torch.empty(int(size), dtype=torch.uint8)
+        letters = letters.to(self.device)
+        distributed.broadcast(letters, src=0)
+        return bytes(letters.tolist()).decode()
+
     def wait(self) -> None:
         """Return when every worker has come here."""
         if self.world_size > 1:

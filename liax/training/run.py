@@ -20,6 +20,7 @@ from liax.training.config import TrainConfig
 from liax.training.ema import Ema
 from liax.training.engine import PlainTrained, Trained
 from liax.training.place import Place
+from liax.training.resume import agreed_checkpoint
 from liax.training.run_record import read_run
 from liax.training.share import Share, divide
 from liax.training.validation import Validation, read_validation
@@ -76,7 +77,7 @@ class Run:
 
 
 def start(config: TrainConfig, place: Place) -> Run:
-    """Make networks and data, as they were at the latest checkpoint if there is one."""
+    """Make networks and data, as they were at the latest checkpoint if there is one. Every worker calls it."""
     torch.set_num_threads(config.cpus_per_worker)
     # NVIDIA's GPUs would round float32 convolutions to 10 bits, R1's and the losses' among them.
     torch.backends.cudnn.allow_tf32 = False
@@ -84,7 +85,7 @@ def start(config: TrainConfig, place: Place) -> Run:
     shards = ShardSet(config.shards)
     share = divide(config.batch, place.world_size, config.compute.micro_batch)
     networks = make_networks(config, place, share)
-    saved, step, skipped = latest_checkpoint(config.output), 0, 0
+    saved, step, skipped = agreed_checkpoint(config.output, place), 0, 0
     if saved is not None:
         restore(networks, saved, place.rank)
         step, skipped = saved.state.step, saved.state.skipped
