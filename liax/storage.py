@@ -25,6 +25,12 @@ _REMOVED_AT_ONCE = 1000
 _BODY_ATTEMPTS = 5
 """How often an S3 object is asked for whose body breaks off on its way."""
 
+_CONNECT_WITHIN_S, _ANSWER_WITHIN_S, _ATTEMPTS = 10, 30, 6
+"""How long S3 may take to accept a connection (urllib3: each piece of what is sent, too), how long to say something, and
+how often a request is made in all. Our choice: S3 answers in milliseconds, a slow server of one's own in seconds, and
+botocore's 60 s each would wait for a dead connection for minutes. With botocore's waits between, a server that is gone
+is given up after a minute and a half, a silent one after some three; what may wait for longer asks again by itself."""
+
 _CREATE_ATTEMPTS, _FIRST_WAIT_S = 6, 0.1
 """How often S3 is asked to create an object that others are just creating, and the first, shortest wait between."""
 
@@ -83,7 +89,8 @@ def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
         suffixes: keep names with these endings only (lower case, with the dot); None keeps all.
 
     Raises:
-        UserError: there is no such folder, file or bucket.
+        NoFileError: the bucket is there, and nothing under that prefix.
+        UserError: there is no such local folder or file, or no such bucket; or it may not be listed.
     """
     found = _list_s3(url) if is_s3(url) else local_files.list_all(url)
     if suffixes is not None:
@@ -233,7 +240,10 @@ def _s3() -> "BaseClient":
     import boto3  # heavy, and not needed for local files
     from botocore.config import Config
 
-    return boto3.client("s3", config=Config(retries={"max_attempts": 8, "mode": "standard"}))
+    retries: Any = {"max_attempts": _ATTEMPTS, "mode": "standard"}
+    return boto3.client(
+        "s3", config=Config(connect_timeout=_CONNECT_WITHIN_S, read_timeout=_ANSWER_WITHIN_S, retries=retries)
+    )
 
 
 @contextmanager
@@ -269,7 +279,7 @@ def _list_s3(url: str) -> list[str]:
     folder = key if not key or key.endswith("/") else f"{key}/"
     found = [k for k in keys if (k.startswith(folder) or k == key) and not k.endswith("/")]
     if not found:
-        raise UserError(f"nothing under {url}")
+        raise NoFileError(f"nothing under {url}")  # and that is sure: a bucket that is not there was told above
     return [f"s3://{bucket}/{k}" for k in found]
 
 

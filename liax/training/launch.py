@@ -1,5 +1,6 @@
 """A whole training from its configuration: checks, workers, tracking and progress."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from liax.training.config import TrainConfig
 from liax.training.plan import require_memory
 from liax.training.run import check
 from liax.training.summary import complete_summary
+from liax.weights import VGG19
 
 _LOOK_EVERY_S = 0.5
 _SHOWN = ("l1", "adversarial", "val/l1")
@@ -68,8 +70,10 @@ def _lead(config: TrainConfig) -> None:
 def with_absolute_names(config: TrainConfig) -> TrainConfig:
     """The configuration with the names of files and folders from the root."""
     loss, data = config.loss, config.data
-    if loss.perceptual_weights is not None:
-        loss = loss.model_copy(update={"perceptual_weights": absolute(loss.perceptual_weights)})
+    # The variable too: processes on other machines, and those of a cluster that was there before, do not have it.
+    weights = loss.perceptual_weights or (os.environ.get(VGG19.variable) if loss.perceptual == "vgg" else None)
+    if weights:
+        loss = loss.model_copy(update={"perceptual_weights": absolute(weights)})
     if data.cache_folder is not None:
         data = data.model_copy(update={"cache_folder": absolute(data.cache_folder)})
     names = {"shards": absolute(config.shards), "output": absolute(config.output)}

@@ -15,6 +15,7 @@ from liax.errors import NoFileError, StorageError, UserError
 from tests.answering_s3 import answering
 from tests.broken_videos import as_nobody, closed
 from tests.faulty_s3 import BUCKET, serve_s3
+from tests.mlflow_server import silent_server
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
@@ -100,6 +101,30 @@ def test_what_is_surely_not_there_is_told_from_a_place_that_is_away(base: str) -
         with pytest.raises(UserError) as caught:
             call(away)
         assert not isinstance(caught.value, NoFileError)
+
+
+@pytest.mark.server
+def test_an_empty_prefix_is_surely_empty_and_a_missing_bucket_is_not(s3_bucket: str) -> None:
+    with pytest.raises(NoFileError, match="nothing under s3://bucket/nothing"):
+        storage.list_files(f"{s3_bucket}/nothing")
+    for call in (storage.list_files, storage.size, storage.read_bytes):
+        with pytest.raises(UserError, match="no such bucket: s3://no-such-bucket") as caught:
+            call("s3://no-such-bucket/file")
+        assert not isinstance(caught.value, NoFileError)
+
+
+def test_a_silent_s3_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_ANSWER_WITHIN_S", 0.2), ("_CONNECT_WITHIN_S", 0.2), ("_ATTEMPTS", 2)):
+        monkeypatch.setattr(storage, name, value)
+    with silent_server() as silent:
+        for name, value in (("ENDPOINT_URL", silent.uri), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        storage._s3.cache_clear()
+        try:
+            with pytest.raises(StorageError, match="S3 cannot be reached for s3://bucket/x: Read timeout"):
+                storage.write_bytes("s3://bucket/x", b"1")
+        finally:
+            storage._s3.cache_clear()
 
 
 @pytest.mark.server

@@ -14,6 +14,8 @@ from liax.tracking import follower
 from liax.tracking.address import tracking_uri
 from liax.tracking.client import connect
 from liax.training import loop
+from liax.training.config import TrainConfig
+from liax.training.launch import with_absolute_names
 from liax.training.records import read_records
 from liax.training.run_record import read_run
 from tests.conftest import ROOT
@@ -129,6 +131,24 @@ def test_an_address_that_is_none_is_refused_before_the_start(tmp_path: Path, mon
     with pytest.raises(UserError, match="is not an MLflow address"):
         train.run([*COMMAND, "steps=1", "tracking.uri=somewhere"])
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_elsewhere_are_told_where_the_weights_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIAX_VGG19", "vgg.pth")
+
+    def told(**loss: str) -> str | None:
+        config = TrainConfig.model_validate({"shards": "x", "output": "y", "loss": loss})
+        assert with_absolute_names(config).identity("set") == config.identity("set")
+        return with_absolute_names(config).loss.perceptual_weights
+
+    assert told() == f"{tmp_path}/vgg.pth"
+    assert told(perceptual_weights="other.pth") == f"{tmp_path}/other.pth"
+    assert told(perceptual="none") is None
+    monkeypatch.setenv("LIAX_VGG19", "https://example.org/vgg.pth")
+    assert told() == "https://example.org/vgg.pth"
+    monkeypatch.delenv("LIAX_VGG19")
+    assert told() is None
 
 
 def test_whatever_ends_a_training_ends_its_run_in_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
