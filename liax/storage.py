@@ -25,11 +25,11 @@ _REMOVED_AT_ONCE = 1000
 _BODY_ATTEMPTS = 5
 """How often an S3 object is asked for whose body breaks off on its way."""
 
-_CONNECT_WITHIN_S, _ANSWER_WITHIN_S, _ATTEMPTS = 10, 30, 6
-"""How long S3 may take to accept a connection (urllib3: each piece of what is sent, too), how long to say something, and
-how often a request is made in all. Our choice: S3 answers in milliseconds, a slow server of one's own in seconds, and
-botocore's 60 s each would wait for a dead connection for minutes. With botocore's waits between, a server that is gone
-is given up after a minute and a half, a silent one after some three; what may wait for longer asks again by itself."""
+_CONNECT_WITHIN_S, _ANSWER_WITHIN_S, _ATTEMPTS = 10, 20, 8
+"""How long S3 may take to accept a connection (urllib3: each piece of what is sent, too), how long to say something,
+and how often a request is made in all. Our choice: S3 answers in milliseconds, a slow server of one's own in seconds,
+and botocore's 60 s each would wait for a dead connection for ten minutes. With botocore's waits between, a server that
+is gone is given up after two minutes, a silent one after some three; what may wait for longer asks again by itself."""
 
 _CREATE_ATTEMPTS, _FIRST_WAIT_S = 6, 0.1
 """How often S3 is asked to create an object that others are just creating, and the first, shortest wait between."""
