@@ -179,7 +179,9 @@ class TrainConfig(Config):
     zero_stage: Literal[0, 1, 2, 3] | None = None
     """DeepSpeed's stage for the generator; None for 1. The discriminator's is this, at most 1."""
     max_failures: int = Field(default=3, ge=0)
-    """How often Ray Train starts the workers again, from the latest checkpoint, after one died."""
+    """How often all workers start again from the latest checkpoint (`run_on=ray`) after one died, without a new
+    checkpoint in between: each new one sets the count to nothing, so that a long run on machines that come and go does
+    not end. A machine whose taking was told beforehand does not count."""
     seed: int = Field(default=0, ge=0)
     """Of the networks' first weights and the order of data."""
     batch: int = Field(default=64, ge=1)

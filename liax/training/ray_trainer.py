@@ -15,6 +15,7 @@ from liax.progress import say
 from liax.training.board import Board, BoardState, LocalBoard
 from liax.training.config import TrainConfig
 from liax.training.records import Numbers
+from liax.training.restarts import Restarts
 
 LOOK_FOR_NOTICE_EVERY_S = "1"
 """How often Ray Train looks whether a machine is being taken away. Our choice, because some clouds give a spot machine
@@ -92,19 +93,29 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
         board: where the workers put what they have done.
 
     Raises:
-        JobError: the run cannot go on, or its workers died more than `max_failures` times.
+        JobError: the run cannot go on, or its workers died more than `max_failures` times without a new checkpoint.
+        StorageError: the output could not be reached for long when the workers were to be started again.
         KeyboardInterrupt: Ctrl-C.
     """
     import ray.train
 
+    from liax.training.ray_worker import mark_file
+
     logging.getLogger("ray.train").setLevel(logging.WARNING)
     os.environ.setdefault("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", LOOK_FOR_NOTICE_EVERY_S)
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", START_WITHIN_S)
-    finished = False
+    mark = uuid.uuid4().hex
+    storage.write_bytes(mark_file(config.output), mark.encode())
+    finished, restarts = False, Restarts(config.output, config.max_failures)
     while not finished:
         try:
             with _own_interrupts():
-                finished = bool(_trainer(config, board).fit().return_value)
+                finished = bool(_trainer(config, board, mark).fit().return_value)
+        except ray.train.WorkerGroupError as error:
+            if (failure := board.read().failure) is not None:
+                raise JobError(failure) from None
+            restarts.count(_last_line(error))
+            continue
         except ray.train.TrainingFailedError as error:
             raise JobError(board.read().failure or f"training workers failed: {_last_line(error)}") from None
         except ray.exceptions.RayActorError:
@@ -120,14 +131,12 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
             say(f"a machine is being taken away: saved at step {board.read().step}, going on with the others")
 
 
-def _trainer(config: TrainConfig, board: Board) -> Any:
+def _trainer(config: TrainConfig, board: Board, mark: str) -> Any:
     import ray.train
     from ray.train.torch import TorchTrainer
 
-    from liax.training.ray_worker import GroupConfig, mark_file, work
+    from liax.training.ray_worker import GroupConfig, work
 
-    mark = uuid.uuid4().hex
-    storage.write_bytes(mark_file(config.output), mark.encode())
     elastic = config.least_workers is not None and config.least_workers < config.workers
     # Any, because Ray's annotations are those of the first Ray Train, which this is not.
     scaling: dict[str, Any] = {
@@ -145,7 +154,9 @@ def _trainer(config: TrainConfig, board: Board) -> Any:
         run_config=ray.train.RunConfig(
             name="workers",
             storage_path=storage.join(config.output, "ray"),
-            failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
+            # Each ends `fit`: Ray would count all failures of a run, however far it came in between, see `Restarts`.
+            # Those that were told as the taking of a machine it counts apart, and goes on without end.
+            failure_config=ray.train.FailureConfig(max_failures=0),
         ),
     )
 

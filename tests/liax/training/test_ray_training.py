@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from liax import ray_session, storage
 from liax.config import to_yaml
 from liax.errors import JobError, UserError
 from liax.tracking.client import connect
+from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.loop import train
 from liax.training.place import alone
@@ -27,6 +29,7 @@ from tests.conftest import ROOT
 from tests.moving_shapes import write_shapes
 
 STEPS = 6
+ONE: dict[str, Any] = {"workers": 1, "engine": "plain", "zero_stage": None, "batch": 4}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,52 @@ def test_a_killed_worker_costs_nothing(ray: None, shapes: str, tmp_path: Path) -
     one = configure(shapes, tmp_path / "one", workers=1, engine="plain", zero_stage=None, run_on="process")
     train(one, alone(), lambda step, numbers: None)
     assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=3e-2)
+
+
+@pytest.mark.slow
+def test_workers_that_die_before_any_new_checkpoint_end_the_run_in_a_line(
+    ray: None, shapes: str, tmp_path: Path
+) -> None:
+    config = configure(shapes, tmp_path, **ONE, max_failures=1, steps=1000, checkpoint={"every_steps": 1000})
+    killed: list[int] = []
+    times_s = [0.0]
+
+    def again() -> bool:
+        """Whether numbers were written since the last kill."""
+        numbers = tmp_path / "metrics" / "00000000.jsonl"
+        if len(times_s) == 3 or not numbers.exists() or numbers.stat().st_mtime <= times_s[-1]:
+            return False
+        times_s.append(time.time() + 1)  # more than clocks of files are behind
+        return True
+
+    with killing(again, killed), pytest.raises(JobError) as error:
+        train_on_ray(config, RayBoard())
+    assert len(killed) == 2
+    assert str(error.value).startswith(
+        "training workers failed 2 times, with no new checkpoint since the start (max_failures=1): "
+    )
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_run_that_comes_further_survives_more_failures(ray: None, shapes: str, tmp_path: Path) -> None:
+    config = configure(shapes, tmp_path, **ONE, max_failures=1, steps=100, checkpoint={"every_steps": 5})
+    killed: list[int] = []
+    steps: list[int] = []
+
+    def further() -> bool:
+        """Whether there is a new checkpoint since the last kill."""
+        saved = latest_checkpoint(config.output)
+        if len(steps) == 3 or saved is None or saved.state.step <= max(steps, default=0):
+            return False
+        steps.append(saved.state.step)
+        return True
+
+    board = RayBoard()
+    with killing(further, killed):
+        train_on_ray(config, board)
+    assert len(killed) == 3
+    assert board.read().step == 100
 
 
 @pytest.mark.slow
@@ -166,6 +215,28 @@ def wait_for(file: Path) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"no {file} within five minutes")
+
+
+@contextmanager
+def killing(due: Callable[[], bool], killed: list[int]) -> Iterator[None]:
+    """Kill -9 a training worker whenever it is due, each process once."""
+    done = threading.Event()
+
+    def kill() -> None:
+        while not done.wait(0.05):
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    if process.pid not in killed and "RayTrainWorker" in " ".join(process.cmdline()) and due():
+                        process.kill()
+                        killed.append(process.pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def kill_one(name: str, checkpoint: Path, killed: list[int]) -> None:
