@@ -34,8 +34,8 @@ ROW_BYTES = 64 * 2**20
 """Most bytes of a row's pictures, where it has more than one step. Our choice: half of what Ray Data calls a block."""
 ROWS_A_TASK = 1024
 """Rows that one task numbers. Our choice: a task's start costs milliseconds, and one that dies numbers them again."""
-START_WITHIN_S = 120.0
-"""How long a first core is waited for. Our choice: what a cluster that grows needs for a machine."""
+START_WITHIN_S = 300.0
+"""How long a first core is waited for. Our choice: the minutes that a cloud takes for another machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +65,27 @@ class Rows:
         return [self.places.positions(step)[share :: self.shares] for step in steps]
 
 
-def free_cores(world_size: int, cpus_per_worker: int) -> int:
-    """Cores of the cluster that each training worker can have for decoding. Ray must be running.
-
-    Raises:
-        UserError: not even one; Ray would wait for it without a word.
-    """
-    cores = int(sum(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]))
-    each = (cores - world_size * cpus_per_worker) // world_size
-    if each < 1:
-        beside = f"{world_size} core{'s' if world_size > 1 else ''} beside those that train"
+def require_cores(workers: int, cpus_per_worker: int) -> None:
+    """Raise UserError if the cluster has no core to decode for each training worker. Ray must be running."""
+    cores = _all_cores()
+    if cores - workers * cpus_per_worker < workers:
+        beside = f"{workers} core{'s' if workers > 1 else ''} beside those that train"
         raise UserError(
             f"data.ingest=ray needs {beside}, and the Ray cluster has {cores} in all, of which training takes "
-            f"{world_size * cpus_per_worker}: add machines, lower cpus_per_worker or workers, or set data.ingest=local"
+            f"{workers * cpus_per_worker}: add machines, lower cpus_per_worker or workers, or set data.ingest=local"
         )
-    return each
+
+
+def free_cores(world_size: int, cpus_per_worker: int) -> int:
+    """Cores of the cluster that each training worker can have for decoding.
+
+    One at least, also where there is none: in a run that has begun a node was lost, and another is waited for.
+    """
+    return max(1, (_all_cores() - world_size * cpus_per_worker) // world_size)
+
+
+def _all_cores() -> int:
+    return int(sum(node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]))
 
 
 def load_steps_on_ray(
@@ -175,6 +181,9 @@ class _Decode:
         try:
             for positions in self._rows.positions(int(batch["row"][0])):
                 steps.append([self._pairs[position] for position in positions])
+        except UserError as error:  # a file is not there: perhaps only here
+            where = f"(on node {ray.util.get_node_ip_address()}, which decodes)"
+            return _Row(steps, type(error)(f"{error} {where}")).pack()
         except LiaxError as error:
             return _Row(steps, error).pack()
         return _Row(steps, None).pack()

@@ -78,9 +78,10 @@ def require_resources(config: TrainConfig) -> None:
             f"for {room}: set fewer workers, or cpus_per_worker, or add machines"
         )
     if config.data.ingest == "ray":
-        from liax.training.ray_ingest import free_cores
+        from liax.training.ray_ingest import require_cores
 
-        free_cores(min(room, config.workers), config.cpus_per_worker)
+        # Not the fewest: Ray Train starts as many as have room, and what decodes has to fit beside them.
+        require_cores(min(room, config.workers), config.cpus_per_worker)
 
 
 def train_on_ray(config: TrainConfig, board: Board) -> None:

@@ -3,7 +3,9 @@
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,7 @@ from liax.data.batch import StepData
 from liax.data.dataset import PairDataset, ReadPair
 from liax.data.loader import Places, load_steps
 from liax.errors import NoFileError, UserError
-from liax.training.ray_ingest import MOST_STEPS, Rows, free_cores, load_steps_on_ray
+from liax.training.ray_ingest import MOST_STEPS, Rows, _Gate, free_cores, load_steps_on_ray, require_cores
 from tests.liax.data.test_loader import BATCH, damage, pairs_of
 from tests.moving_shapes import write_shapes
 
@@ -77,16 +79,33 @@ class Noting(PairDataset):
         return self._pairs[position]
 
 
-def test_little_is_read_ahead_and_nothing_stays_behind(on_ray: None, shapes: str, tmp_path: Path) -> None:
-    first = 125_000
-    steps = range(first, first + 100_000)
-    there = load_steps_on_ray(Noting(pairs_of(shapes), tmp_path), Places(BATCH), steps, cores=2, prefetch_steps=9)
+class NotingGate(_Gate):
+    """Leaves a file for every row that had to wait."""
+
+    folder: Path
+
+    async def wait_for(self, row: int) -> int:
+        (self.folder / f"waits{row}").touch()
+        return await super().wait_for(row)
+
+
+def test_little_is_read_ahead_and_nothing_stays_behind(
+    on_ray: None, shapes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, shares = 125_000, 2
+    steps, read, gate = range(first, first + 100_000), tmp_path / "read", tmp_path / "gate"
+    read.mkdir()
+    gate.mkdir()
+    monkeypatch.setattr("liax.training.ray_ingest._Gate", type("NotingGate", (NotingGate,), {"folder": gate}))
+    there = load_steps_on_ray(Noting(pairs_of(shapes), read), Places(BATCH), steps, cores=shares, prefetch_steps=9)
     next(there)
-    # One row for this step and those of its row, two more for the nine steps to come.
-    expected = {*range(first * BATCH, (first + 3 * MOST_STEPS) * BATCH)}
-    wait_until(lambda: read_positions(tmp_path) >= expected)
-    time.sleep(1.0)  # in which more would be read, if the gate let it
-    assert read_positions(tmp_path) == expected
+    for chunks in (3, 4):
+        # The steps of this one's rows, two more rows of every share for the nine steps to come; and then one more.
+        expected = {*range(first * BATCH, (first + chunks * MOST_STEPS) * BATCH)}
+        wait_until(lambda wanted=expected: read_positions(read) >= wanted)
+        wait_until((gate / f"waits{chunks * shares}").exists)
+        assert read_positions(read) == expected
+        deque(islice(there, MOST_STEPS), maxlen=0)
     assert actors()
     there.close()
     assert_no_actors()
@@ -106,14 +125,16 @@ def test_bad_clips_are_counted(on_ray: None, tmp_path: Path) -> None:
 def test_an_error_is_the_same_as_without_ray(on_ray: None, tmp_path: Path) -> None:
     pairs = pairs_of(write_shapes(tmp_path, clips=2, validation=0))
     next(tmp_path.glob("[0-9a-f]*.tar")).unlink()
-    with pytest.raises(NoFileError, match=str(tmp_path)):
+    with pytest.raises(NoFileError, match=rf"{tmp_path}.* \(on node 127.0.0.1, which decodes\)"):
         next(load_steps_on_ray(pairs, Places(BATCH), range(3), cores=1))
 
 
 def test_cores_are_shared_by_the_workers(on_ray: None) -> None:
-    assert free_cores(world_size=1, cpus_per_worker=1) == 1
+    require_cores(workers=1, cpus_per_worker=1)
     with pytest.raises(UserError, match=r"needs 2 cores .* has 2 in all, of which training takes 2"):
-        free_cores(world_size=2, cpus_per_worker=1)
+        require_cores(workers=2, cpus_per_worker=1)
+    assert free_cores(world_size=1, cpus_per_worker=0) == 2
+    assert free_cores(world_size=2, cpus_per_worker=1) == 1  # and waits for it
 
 
 def test_no_steps_are_none() -> None:
