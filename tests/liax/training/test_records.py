@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from liax import storage
-from liax.errors import StorageError
+from liax.errors import StorageError, UserError
 from liax.training import records as module
 from liax.training.records import Records, read_records, records_after
+from tests.answering_s3 import answering
 from tests.faulty_s3 import BUCKET, serve_s3
 
 PATIENCE_S = 60.0
@@ -259,6 +260,12 @@ def test_whenever_it_is_killed_s3_has_all_steps_up_to_one(soon_again: None) -> N
         with Records(output, 30, every_steps=1) as again:
             again.add(31, {"l1": 31.0})
         assert steps_in(output) == list(range(1, 32))
+
+
+@pytest.mark.server
+def test_a_refusal_is_not_taken_for_a_run_without_numbers() -> None:
+    with answering({"GET": [403]}), pytest.raises(UserError, match="S3 refused s3://bucket/run/metrics"):
+        read_records("s3://bucket/run")
 
 
 def test_a_file_that_goes_while_it_is_read_ends_the_reading(tmp_path: Path) -> None:
