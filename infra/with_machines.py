@@ -22,11 +22,10 @@ SAY_EVERY_S = 60.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Wait, then become the command. Returns only when the machines did not come."""
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0] if __doc__ else None, usage="%(prog)s [options] -- COMMAND …"
+        usage="%(prog)s --count N [options] -- COMMAND …",
+        description="Run a command of a Ray job when the cluster has grown to what it needs.",
     )
-    parser.add_argument(
-        "--count", type=int, required=True, help="how many places are needed; a place is on one machine"
-    )
+    parser.add_argument("--count", type=int, required=True, help="how many places are needed, each on one machine")
     parser.add_argument("--cpus", type=int, default=1, help="CPU cores of a place (default: 1)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs of a place (default: 0)")
     parser.add_argument("--wait-minutes", type=float, default=60.0, help="give up after this (default: 60)")
@@ -37,17 +36,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("no command is given: write it after --")
     if options.count < 1 or options.cpus < 1 or options.gpus < 0:
         parser.error("--count and --cpus are at least 1, --gpus is at least 0")
-    place = {"CPU": options.cpus} | ({"GPU": options.gpus} if options.gpus else {})
-    if not wait_for(place, options.count, options.wait_minutes * 60.0):
+    # Not any Ray that happens to run on this machine.
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        _say("RAY_ADDRESS names no Ray: run this in a job, by `ray job submit`, or set it")
         return 1
-    sys.stdout.flush()
-    os.execvp(command[0], command)
+    place = {"CPU": options.cpus} | ({"GPU": options.gpus} if options.gpus else {})
+    try:
+        if wait_for(address, place, options.count, options.wait_minutes * 60.0):
+            os.execvp(command[0], command)
+    except ConnectionError as error:
+        _say(f"no Ray at RAY_ADDRESS={address}: {str(error).splitlines()[0]}")
+    except FileNotFoundError:
+        _say(f"there is no command '{command[0]}'")
+    return 1
 
 
-def wait_for(place: dict[str, int], count: int, limit_s: float) -> bool:
+def wait_for(address: str, place: dict[str, int], count: int, limit_s: float) -> bool:
     """Ask for places and wait for them; returns whether they are there.
 
     Args:
+        address: of the cluster.
         place: Ray's resources of one place.
         count: of places.
         limit_s: how long is waited.
@@ -56,7 +65,7 @@ def wait_for(place: dict[str, int], count: int, limit_s: float) -> bool:
     from ray.autoscaler.sdk import request_resources
 
     wanted = f"{count} × {' and '.join(f'{number} {kind}' for kind, number in place.items())}"
-    ray.init(address="auto", log_to_driver=False, logging_level="warning")
+    ray.init(address=address, log_to_driver=False, logging_level="warning")
     try:
         began = said = time.monotonic()
         request_resources(bundles=[place] * count)
