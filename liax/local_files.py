@@ -71,7 +71,8 @@ def list_all(name: str) -> list[str]:
     """All files under a folder, without those that are still being written; a file's own name gives that file.
 
     Raises:
-        UserError: nothing is there, or a folder may not be listed.
+        NoFileError: nothing is there.
+        UserError: a folder may not be listed.
     """
     if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
         # Links to folders are not followed, so a loop of links cannot hold the listing.
@@ -79,7 +80,7 @@ def list_all(name: str) -> list[str]:
         return [str(Path(folder) / file) for folder, _, files in walk for file in files if not _is_unfinished(file)]
     if os.path.exists(name):  # noqa: PTH110 - as above
         return [name]
-    raise UserError(f"no such file or folder: {name}")
+    raise NoFileError(f"no such file or folder: {name}")
 
 
 def _unlisted(error: OSError) -> None:

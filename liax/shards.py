@@ -132,10 +132,7 @@ def load_commits(set_url: str) -> list[Commit]:
     Raises:
         UserError: there are none, or one cannot be read.
     """
-    try:
-        names = storage.list_files(storage.join(set_url, "commits"), [".json"])
-    except UserError:
-        names = []
+    names = storage.list_if_there(storage.join(set_url, "commits"), [".json"])
     if not names:
         raise UserError(f"no committed shards under {set_url}: run `liax preprocess` with output={set_url} first")
     with ThreadPoolExecutor(max_workers=16) as threads:  # one small request a shard; on S3 each waits for the network

@@ -89,13 +89,21 @@ def list_files(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
         suffixes: keep names with these endings only (lower case, with the dot); None keeps all.
 
     Raises:
-        NoFileError: the bucket is there, and nothing under that prefix.
-        UserError: there is no such local folder or file, or no such bucket; or it may not be listed.
+        NoFileError: there is no such local folder or file; or the bucket is there, and nothing under that prefix.
+        UserError: there is no such bucket, or it may not be listed.
     """
     found = _list_s3(url) if is_s3(url) else local_files.list_all(url)
     if suffixes is not None:
         found = [name for name in found if Path(name).suffix.lower() in suffixes]
     return sorted(found)
+
+
+def list_if_there(url: str, suffixes: Sequence[str] | None = None) -> list[str]:
+    """The same, and none where nothing is; a storage that refuses is an error all the same."""
+    try:
+        return list_files(url, suffixes)
+    except NoFileError:
+        return []
 
 
 def read_bytes(url: str, start: int = 0, length: int | None = None) -> bytes:

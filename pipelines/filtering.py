@@ -112,19 +112,12 @@ def _claim(target: str, source: str, commits: Sequence[Commit], quality: Quality
     tars = hashlib.sha256("".join(commit.model_dump_json() for commit in commits).encode()).hexdigest()[:12]
     mine = {"input": source, "input_set": tars, "quality": quality.model_dump(mode="json")}
     url = storage.join(target, CLAIM)
-    if not storage.exists(url) and _holds_files(target):
+    if not storage.exists(url) and storage.list_if_there(target):
         raise UserError(f"the output {target} holds other files: give an empty or new place as output=")
     storage.make_folder(target)
     data = json.dumps(mine, indent=1, sort_keys=True).encode()
     if not storage.create_bytes(url, data) and storage.read_bytes(url) != data:
         raise UserError(f"{target} holds another choice of clips: give another output=, or remove it")
-
-
-def _holds_files(target: str) -> bool:
-    try:
-        return bool(storage.list_files(target))
-    except UserError:  # nothing is there
-        return False
 
 
 def _absolute(url: str) -> str:

@@ -47,11 +47,7 @@ def remove_packed(run: Run) -> None:
     in the output. What another driver is just writing is left alone.
     """
     storage.remove_unfinished(run.url)
-    try:
-        left = storage.list_files(run.file("work", "clips"))
-    except UserError:  # nothing was left behind
-        return
-    storage.remove_many(left)
+    storage.remove_many(storage.list_if_there(run.file("work", "clips")))
 
 
 def pack_row(row: dict[str, Any], run: Run) -> dict[str, Any]:

@@ -131,10 +131,7 @@ def _check_apart(output: str, inputs: Sequence[str]) -> None:
 def _holds_files(output: str) -> bool:
     if not storage.is_s3(output):
         return Path(output).is_dir() and any(Path(output).iterdir())
-    try:
-        return bool(storage.list_files(output))
-    except UserError:  # nothing under that prefix; what else is wrong with it, writing to it will say
-        return False
+    return bool(storage.list_if_there(output))
 
 
 def _read_claim(run: Run) -> dict[str, Any]:
@@ -183,8 +180,5 @@ def load_records(run: Run, segments: Sequence[Segment]) -> list[SegmentRecord]:
 
 def _recorded(run: Run, folder: str, extension: str) -> list[str]:
     """The names of the records of one kind."""
-    try:
-        urls = storage.list_files(run.file("work", folder), [extension])
-    except UserError:  # nothing is there before the first record
-        return []
+    urls = storage.list_if_there(run.file("work", folder), [extension])
     return [url.rsplit("/", 1)[-1].removesuffix(extension) for url in urls]

@@ -199,12 +199,8 @@ def folder_name(step: int) -> str:
 
 def checkpoint_files(output: str) -> dict[int, list[str]]:
     """All files of a run's checkpoints, complete or not, by step in order."""
-    try:
-        names = storage.list_files(storage.join(output, "checkpoints"))
-    except UserError:  # no such folder yet
-        return {}
     found: dict[int, list[str]] = {}
-    for name in names:
+    for name in storage.list_if_there(storage.join(output, "checkpoints")):
         folder = PurePosixPath(name).parent.name
         if re.fullmatch(rf"\d{{{STEP_DIGITS},}}", folder):
             found.setdefault(int(folder), []).append(name)

@@ -76,10 +76,7 @@ class Faults:
 
 def first_fault(output: str) -> str | None:
     """The folder, within `<output>/faults/`, of the first bad step of a run; None if there was none."""
-    try:
-        names = storage.list_files(storage.join(output, "faults"), [".json"])
-    except UserError:  # no such folder yet
-        return None
+    names = storage.list_if_there(storage.join(output, "faults"), [".json"])
     return min((PurePosixPath(name).parent.name for name in names), default=None)
 
 

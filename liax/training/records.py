@@ -218,14 +218,7 @@ def records_after(output: str, step: int) -> Iterator[Record]:
 
 def written(folder: str, suffix: str) -> list[str]:
     """The numbered files in a folder, in order; none if there is no such folder yet."""
-    try:
-        names = storage.list_files(folder, [suffix])
-    except NoFileError:
-        return []
-    except UserError:
-        if storage.is_s3(folder):
-            raise  # S3 refuses, which says nothing of what there is
-        return []
+    names = storage.list_if_there(folder, [suffix])
     return [name for name in names if PurePosixPath(name).stem.isdigit()]
 
 
