@@ -125,7 +125,7 @@ def test_bad_clips_are_counted(on_ray: None, tmp_path: Path) -> None:
 def test_an_error_is_the_same_as_without_ray(on_ray: None, tmp_path: Path) -> None:
     pairs = pairs_of(write_shapes(tmp_path, clips=2, validation=0))
     next(tmp_path.glob("[0-9a-f]*.tar")).unlink()
-    with pytest.raises(NoFileError, match=rf"{tmp_path}.* \(on node 127.0.0.1, which decodes\)"):
+    with pytest.raises(NoFileError, match=rf"{tmp_path}.* \(on node .*, which decodes\)"):
         next(load_steps_on_ray(pairs, Places(BATCH), range(3), cores=1))
 
 
