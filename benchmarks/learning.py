@@ -67,7 +67,7 @@ def main() -> int:
     ]
     text = _report(options, output, judged, len({ref.sample.identity for ref in samples}), clips, worse)
     (output / "table.md").write_text(text)
-    (output / "grid.png").write_bytes(grid(models, clips))
+    (output / "grid.png").write_bytes(grid(models, _shown(options, size_px) or clips))
     draw_curves(output, list(runs))
     print(text)
     return int(bool(worse))
@@ -80,8 +80,17 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--config", default="jobs/configs/train_small_128.yaml")
     parser.add_argument("--steps", type=int, required=True, help="of each training")
     parser.add_argument("--every", type=int, default=5, help="judge every so-many-th frame of a clip")
+    parser.add_argument("--shown", help="a shard set whose clips fill the grid (default: the validation clips)")
     parser.add_argument("overrides", nargs="*", metavar="section.field=value", help="settings of both trainings")
     return parser.parse_intermixed_args()
+
+
+def _shown(options: argparse.Namespace, size_px: int) -> list[Clip]:
+    """Clips of pictures that may be published, where those that are judged may not."""
+    if options.shown is None:
+        return []
+    shards = ShardSet(options.shown)
+    return [read_clip(shards, ref, size_px, options.every) for ref in shards.samples]
 
 
 def _train(options: argparse.Namespace, output: Path, changes: list[str]) -> None:

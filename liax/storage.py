@@ -248,7 +248,7 @@ def _s3() -> "BaseClient":
     import boto3  # heavy, and not needed for local files
     from botocore.config import Config
 
-    retries: Any = {"max_attempts": _ATTEMPTS, "mode": "standard"}
+    retries: Any = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}
     return boto3.client(
         "s3", config=Config(connect_timeout=_CONNECT_WITHIN_S, read_timeout=_ANSWER_WITHIN_S, retries=retries)
     )

@@ -23,8 +23,8 @@ class LossConfig(Config):
     """What compares pictures beside L1: `vgg`, VGG-19 with its published weights; `random`, the same layers with drawn
     weights, for tests and trials without a network; `none`."""
     perceptual_weights: str | None = None
-    """A copy of torchvision's vgg19-dcbb9e9d.pth (a path, s3:// or https://). None for `LIAX_VGG19`, else the file is
-    fetched from its publisher."""
+    """A copy of torchvision's vgg19-dcbb9e9d.pth (a path that all machines have, s3:// or https://). None for
+    `LIAX_VGG19` of each machine, else the file is fetched from its publisher."""
     perceptual_weight: float = Field(default=10.0, ge=0)
     """λ_vgg: weight of each of the five layers' differences at each of the four scales (FOMM, LIA)."""
     sparsity_weight: float = Field(default=0.01, ge=0)

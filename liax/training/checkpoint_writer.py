@@ -257,18 +257,18 @@ class Retry:
 
     def __call__(self, action: Callable[[], _T]) -> _T:
         """The action's result. Raises the last StorageError when the time is up, and any other error at once."""
-        wait_s, failed_s = FIRST_WAIT_S, None
+        wait_s, since_s, told = FIRST_WAIT_S, time.monotonic(), False
         while True:
             try:
                 return action()
             except StorageError as error:
                 now_s = time.monotonic()
-                self._left_s -= 0.0 if failed_s is None else now_s - failed_s
+                self._left_s, since_s = self._left_s - (now_s - since_s), now_s
                 if self._left_s <= 0 or self._hurry.is_set():
                     raise
-                if failed_s is None:
+                if not told:
                     say(f"tried again for up to {self._left_s:.0f} s: {error}")
-                failed_s = now_s
+                told = True
             self._hurry.wait(min(wait_s, self._left_s))
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 

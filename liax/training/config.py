@@ -45,7 +45,7 @@ class DataConfig(Config):
     """Where pairs are decoded: `local`, by each worker on its machine; `ray`, by Ray Data on all cores of the
     cluster that do not train, for GPU machines with too few of their own. Both give the same pairs in one order."""
     loader_workers: int = Field(default=0, ge=0)
-    """Processes of each worker that decode ahead; 0 decodes in the worker itself. Not for `ingest=ray`."""
+    """Processes of each worker that decode ahead; 0 decodes in the worker itself."""
     prefetch_steps: int = Field(default=2, ge=1)
     """Steps whose pictures each of those processes, or Ray Data, holds ready."""
     cache_bytes: int = Field(default=0, ge=0)
@@ -210,9 +210,18 @@ class TrainConfig(Config):
             raise ValueError("run_on=process is one worker of the plain engine: use run_on=ray")
         if self.run_on != "ray" and self.least_workers is not None:
             raise ValueError("least_workers needs run_on=ray")
-        if self.run_on != "ray" and self.data.ingest == "ray":
-            raise ValueError("data.ingest=ray needs run_on=ray")
+        if self.data.ingest == "ray":
+            self._check_ray_ingest()
         return self
+
+    def _check_ray_ingest(self) -> None:
+        if self.run_on != "ray":
+            raise ValueError("data.ingest=ray needs run_on=ray")
+        if self.data.loader_workers:
+            raise ValueError("data.loader_workers decode for data.ingest=local: set data.loader_workers=0")
+        if self.least_workers not in (None, self.workers):
+            # Ray Train would start as many workers as have room, and leave nobody to decode for them.
+            raise ValueError("data.ingest=ray needs a fixed number of workers: leave least_workers out")
 
     def discriminator_adam(self) -> AdamConfig:
         """The discriminator's optimiser, corrected where lazy R1 adds updates (StyleGAN2, appendix B)."""

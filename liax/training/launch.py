@@ -70,9 +70,11 @@ def _lead(config: TrainConfig) -> None:
 def with_absolute_names(config: TrainConfig) -> TrainConfig:
     """The configuration with the names of files and folders from the root."""
     loss, data = config.loss, config.data
-    # The variable too: processes on other machines, and those of a cluster that was there before, do not have it.
-    weights = loss.perceptual_weights or (os.environ.get(VGG19.variable) if loss.perceptual == "vgg" else None)
-    if weights:
+    weights, given = loss.perceptual_weights, os.environ.get(VGG19.variable)
+    if not weights and given and (not is_local(given) or "RAY_ADDRESS" not in os.environ):
+        # The variable too: workers of a cluster do not have it. A file of this machine is not for others to look for.
+        weights = given
+    if weights and loss.perceptual == "vgg":
         loss = loss.model_copy(update={"perceptual_weights": absolute(weights)})
     if data.cache_folder is not None:
         data = data.model_copy(update={"cache_folder": absolute(data.cache_folder)})
@@ -82,7 +84,12 @@ def with_absolute_names(config: TrainConfig) -> TrainConfig:
 
 def absolute(url: str) -> str:
     """A local path from the root; an s3:// or https:// name as it is."""
-    return url if storage.is_s3(url) or url.startswith("https://") else str(Path(url).absolute())
+    return str(Path(url).absolute()) if is_local(url) else url
+
+
+def is_local(url: str) -> bool:
+    """Whether a name is a path, and no s3:// or https:// one."""
+    return not (storage.is_s3(url) or url.startswith("https://"))
 
 
 def _train_here(config: TrainConfig, follower: Follower) -> None:

@@ -13,6 +13,7 @@ else. An actor that dies is made again by Ray, with its rows. All actors belong 
 import asyncio
 import pickle
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +28,7 @@ from liax.data.dataset import PairDataset, ReadPair
 from liax.data.decode_process import one_thread
 from liax.data.loader import Places, step_data
 from liax.errors import LiaxError, ProcessDied, UserError
+from liax.progress import say
 
 MOST_STEPS = 8
 """Steps of a row: twice the default pairs a clip, so that most clips are read once. Our choice."""
@@ -34,8 +36,14 @@ ROW_BYTES = 64 * 2**20
 """Most bytes of a row's pictures, where it has more than one step. Our choice: half of what Ray Data calls a block."""
 ROWS_A_TASK = 1024
 """Rows that one task numbers. Our choice: a task's start costs milliseconds, and one that dies numbers them again."""
-START_WITHIN_S = 300.0
-"""How long a first core is waited for. Our choice: the minutes that a cloud takes for another machine."""
+GIVE_UP_AFTER_S = 300.0
+"""How long a row is waited for: Ray Data itself waits for ever where no core is free. Our choice: the minutes that a
+cloud takes for another machine."""
+_SAY_AFTER_S = 60.0
+"""When it is told that a row is waited for. Our choice: far longer than a start takes."""
+ROWS_A_PIPELINE = 50_000
+"""After so many rows another pipeline begins, in seconds. Our choice: Ray Data keeps some 2 kB of statistics of each
+row until its pipeline ends, which would be gigabytes in the training worker for a long run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +113,33 @@ def load_steps_on_ray(
         pin: put the pictures where a GPU can fetch them.
 
     Raises:
-        LiaxError: what reading a pair raised, as in `load_steps`; ProcessDied if Ray gave up on the actors.
-        UserError: no core was free within `START_WITHIN_S`.
+        LiaxError: what reading a pair raised, as in `load_steps`; ProcessDied if Ray gave up on the actors, or no row
+            came within `GIVE_UP_AFTER_S`.
     """
     if not steps:
         return
     count = len(places.positions(0))
     shares = min(cores, count)
     step_bytes = -(-count // shares) * pairs.pair_bytes
-    rows = Rows(places, steps, shares, max(1, min(MOST_STEPS, ROW_BYTES // step_bytes)))
-    ahead = shares * -(-prefetch_steps // rows.steps_each)
-    _wait_for_a_core()
+    steps_each = max(1, min(MOST_STEPS, ROW_BYTES // step_bytes))
+    ahead = shares * -(-prefetch_steps // steps_each)
+    at_once = max(1, ROWS_A_PIPELINE // shares) * steps_each
+    for first in steps[::at_once]:
+        rows = Rows(places, range(first, min(first + at_once, steps.stop)), shares, steps_each)
+        yield from _load(pairs, rows, ahead, most_actors=min(cores, shares + ahead), pin=pin)
+
+
+def _load(pairs: PairDataset, rows: Rows, ahead: int, *, most_actors: int, pin: bool) -> Iterator[StepData]:
+    """The steps of one pipeline, whose rows begin `ahead` of those that training goes through."""
+    places, steps, shares = rows.places, rows.steps, rows.shares
+    count = len(places.positions(0))
     here: Any = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     gate: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(_Gate).remote()
-    decoded = _decoded(pairs, rows, gate, min(cores, shares + ahead))
+    decoded = _Decoded(_decoded(pairs, rows, gate, most_actors))
     try:
         for chunk, first in enumerate(rows.chunks()):
             gate.open_to.remote((chunk + 1) * shares + ahead)
-            parts = [_next(decoded) for _ in range(shares)]
+            parts = [decoded.next() for _ in range(shares)]
             for step in range(first, min(first + rows.steps_each, steps.stop)):
                 read: list[ReadPair] = [None] * count  # type: ignore[list-item] # every place is filled
                 for share, part in enumerate(parts):
@@ -248,26 +265,38 @@ def _set_up(context: Any) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
-def _wait_for_a_core() -> None:
-    """Raise UserError if other work on the cluster leaves no core free; Ray would wait for it without a word."""
-    found = ray.remote(num_cpus=1)(_nothing).remote()
+class _Decoded:
+    """Ray Data's rows, fetched by a thread: whoever waits for one can give it up."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows, self._thread = rows, ThreadPoolExecutor(1, thread_name_prefix="decoded-rows")
+        self._coming: Future[dict[str, Any]] | None = None
+
+    def next(self) -> _Row:
+        """The next row, waited for up to `GIVE_UP_AFTER_S`."""
+        self._coming = self._thread.submit(next, self._rows)
+        for patience_s in (_SAY_AFTER_S, GIVE_UP_AFTER_S - _SAY_AFTER_S):
+            wait([self._coming], patience_s)
+            if self._coming.done():
+                return _unpacked(self._coming)
+            say("training waits for clips to be decoded: perhaps no core of the Ray cluster is free for it")
+        raise ProcessDied(
+            f"no clip was decoded within {GIVE_UP_AFTER_S:.0f} s, because no core of the Ray cluster was free or all "
+            "that decode died: stop other jobs, add machines, or set data.ingest=local"
+        )
+
+    def close(self) -> None:
+        """End the pipeline, at once or when the thread that still waits in it comes out."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._coming is None:
+            self._rows.close()
+        else:
+            self._coming.add_done_callback(lambda _: self._rows.close())
+
+
+def _unpacked(coming: "Future[dict[str, Any]]") -> _Row:
     try:
-        ray.get(found, timeout=START_WITHIN_S)
-    except ray.exceptions.GetTimeoutError:
-        ray.cancel(found)
-        raise UserError(
-            f"no core of the Ray cluster became free for decoding within {START_WITHIN_S:.0f} s: stop other jobs, add "
-            "machines, or set data.ingest=local"
-        ) from None
-
-
-def _nothing() -> None:
-    pass
-
-
-def _next(decoded: Iterator[dict[str, Any]]) -> _Row:
-    try:
-        return _Row.unpack(next(decoded))
+        return _Row.unpack(coming.result())
     except ray.exceptions.RayTaskError:
         raise
     except ray.exceptions.RayError as error:

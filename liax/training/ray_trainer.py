@@ -80,8 +80,7 @@ def require_resources(config: TrainConfig) -> None:
     if config.data.ingest == "ray":
         from liax.training.ray_ingest import require_cores
 
-        # Not the fewest: Ray Train starts as many as have room, and what decodes has to fit beside them.
-        require_cores(min(room, config.workers), config.cpus_per_worker)
+        require_cores(config.workers, config.cpus_per_worker)
 
 
 def train_on_ray(config: TrainConfig, board: Board) -> None:
@@ -95,7 +94,7 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
 
     Raises:
         JobError: the run cannot go on, or its workers died more than `max_failures` times without a new checkpoint.
-        StorageError: the output could not be reached for long when the workers were to be started again.
+        StorageError, UserError: the output could not be reached for long, or refused, when workers were to start again.
         KeyboardInterrupt: Ctrl-C.
     """
     import ray.train

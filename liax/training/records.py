@@ -106,11 +106,14 @@ class Records:
         self._due.set()
         self._thread.join(CLOSE_WITHIN_S)
         self._hurry.set()
-        missing = [json.loads(line)["step"] for file in self._files for line in file.lines[file.written :]]
+        with self._guard:
+            files = list(self._files)
+        missing = [json.loads(line)["step"] for file in files for line in file.lines[file.written :]]
         if missing:
             steps = f"step {missing[0]}" if len(missing) == 1 else f"steps {missing[0]} to {missing[-1]}"
             reason = self._failure or "the storage does not answer"
-            say(f"the numbers of {steps} are not in {self._folder}, and are lost: {reason}")
+            lost = "may be lost" if self._thread.is_alive() else "are lost"  # an attempt may still be under way
+            say(f"the numbers of {steps} are not in {self._folder}, and {lost}: {reason}")
 
     def add(self, step: int, numbers: Numbers) -> None:
         """Add the numbers of a step.

@@ -30,6 +30,7 @@ class Restarts:
         Raises:
             JobError: there were too many at the same checkpoint.
             StorageError: the storage did not come back.
+            UserError: it refuses.
         """
         step = _saved_step(self._output)
         if step > self._step:

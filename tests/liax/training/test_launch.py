@@ -135,6 +135,7 @@ def test_an_address_that_is_none_is_refused_before_the_start(tmp_path: Path, mon
 
 def test_workers_elsewhere_are_told_where_the_weights_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("LIAX_VGG19", "vgg.pth")
 
     def told(**loss: str) -> str | None:
@@ -145,6 +146,8 @@ def test_workers_elsewhere_are_told_where_the_weights_are(monkeypatch: pytest.Mo
     assert told() == f"{tmp_path}/vgg.pth"
     assert told(perceptual_weights="other.pth") == f"{tmp_path}/other.pth"
     assert told(perceptual="none") is None
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")  # whose machines may have files of their own
+    assert told() is None
     monkeypatch.setenv("LIAX_VGG19", "https://example.org/vgg.pth")
     assert told() == "https://example.org/vgg.pth"
     monkeypatch.delenv("LIAX_VGG19")

@@ -16,7 +16,7 @@ from liax import ray_session
 from liax.data.batch import StepData
 from liax.data.dataset import PairDataset, ReadPair
 from liax.data.loader import Places, load_steps
-from liax.errors import NoFileError, UserError
+from liax.errors import NoFileError, ProcessDied, UserError
 from liax.training.ray_ingest import MOST_STEPS, Rows, _Gate, free_cores, load_steps_on_ray, require_cores
 from tests.liax.data.test_loader import BATCH, damage, pairs_of
 from tests.moving_shapes import write_shapes
@@ -141,15 +141,28 @@ def test_no_steps_are_none() -> None:
     assert not list(load_steps_on_ray(PairDataset.__new__(PairDataset), Places(BATCH), range(5, 5), cores=1))
 
 
-def test_a_busy_cluster_is_told(on_ray: None, shapes: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("liax.training.ray_ingest.START_WITHIN_S", 1.0)
+def test_a_busy_cluster_is_told(
+    on_ray: None, shapes: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("liax.training.ray_ingest._SAY_AFTER_S", 1.0)
+    monkeypatch.setattr("liax.training.ray_ingest.GIVE_UP_AFTER_S", 2.0)
     taken = ray.util.placement_group([{"CPU": 2}])
     ray.get(taken.ready())
     try:
-        with pytest.raises(UserError, match="no core of the Ray cluster became free"):
+        with pytest.raises(ProcessDied, match=r"no clip was decoded within 2 s.*data\.ingest=local"):
             next(load_steps_on_ray(pairs_of(shapes), Places(BATCH), range(3), cores=1))
     finally:
         ray.util.remove_placement_group(taken)
+    assert "training waits for clips to be decoded" in capsys.readouterr().out
+    assert_no_actors()
+
+
+def test_a_long_run_is_several_pipelines(on_ray: None, shapes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("liax.training.ray_ingest.ROWS_A_PIPELINE", 2)
+    steps, places = range(3, 3 + 2 * MOST_STEPS + 1), Places(BATCH)
+    there = list(load_steps_on_ray(pairs_of(shapes), places, steps, cores=2))
+    assert_same(list(load_steps(pairs_of(shapes), places, steps)), there)
+    assert_no_actors()
 
 
 def test_rows_hold_every_position_of_the_steps_once() -> None:

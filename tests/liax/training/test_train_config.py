@@ -26,6 +26,8 @@ def test_the_tiny_configuration_is_valid() -> None:
         (["zero_stage=1"], "needs engine=deepspeed"),
         (["run_on=process", "engine=deepspeed"], "use run_on=ray"),
         (["run_on=torchrun", "data.ingest=ray"], "data.ingest=ray needs run_on=ray"),
+        (["data.ingest=ray", "data.loader_workers=4"], "set data.loader_workers=0"),
+        (["data.ingest=ray", "workers=2", "least_workers=1"], "leave least_workers out"),
         (["optimiser.generator.lr=1"], "did you mean 'optimizer'"),
         (["loss.r1_gama=1"], "did you mean 'r1_gamma'"),
         (["loss.r1_every=0"], "'loss.r1_every'"),
@@ -61,8 +63,8 @@ def test_lazy_r1_corrects_the_discriminators_optimiser_only_where_it_runs() -> N
 
 def test_a_run_is_the_same_whoever_computes_it_and_however_long() -> None:
     same = load(
-        "workers=2", "engine=deepspeed", "steps=7", "output=p", "checkpoint.keep=9", "data.loader_workers=3",
-        "data.ingest=ray", "data.cache_bytes=5", "compute.micro_batch=8", "loss.perceptual_weights=elsewhere.pth",
+        "workers=2", "engine=deepspeed", "steps=7", "output=p", "checkpoint.keep=9", "data.ingest=ray",
+        "data.prefetch_steps=3", "data.cache_bytes=5", "compute.micro_batch=8", "loss.perceptual_weights=elsewhere.pth",
     )  # fmt: skip
     assert load().identity("set") == same.identity("set")
     others = [load("seed=1"), load("batch=8"), load("data.least_gap_frames=2"), load("loss.sparsity_weight=0")]
