@@ -1,5 +1,7 @@
 # The two commands that a newcomer needs are `make demo` and `make test`; both set up what they need first.
 PYTHON ?= python3
+# Test files at once: much of their time is spent waiting for processes to start.
+AT_ONCE ?= 2
 
 .PHONY: help setup demo test lint format
 help:
@@ -16,7 +18,7 @@ demo: setup
 	@.venv/bin/liax demo $(if $(VIDEOS),--videos "$(VIDEOS)") $(if $(PORTRAIT),--portrait "$(PORTRAIT)") $(ARGS)
 
 test: setup
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(AT_ONCE) --dist loadfile $(ARGS)
 
 lint: setup
 	.venv/bin/ruff check
