@@ -54,11 +54,6 @@ class Place:
         distributed.broadcast(letters, src=0)
         return bytes(letters.tolist()).decode()
 
-    def wait(self) -> None:
-        """Return when every worker has come here."""
-        if self.world_size > 1:
-            distributed.barrier()
-
 
 def alone(device: str = "cpu") -> Place:
     """The only worker."""
