@@ -112,8 +112,8 @@ class Records:
         if missing:
             steps = f"step {missing[0]}" if len(missing) == 1 else f"steps {missing[0]} to {missing[-1]}"
             reason = self._failure or "the storage does not answer"
-            lost = "may be lost" if self._thread.is_alive() else "are lost"  # an attempt may still be under way
-            say(f"the numbers of {steps} are not in {self._folder}, and {lost}: {reason}")
+            # "May": the last attempt can still be under way.
+            say(f"the numbers of {steps} are not in {self._folder}, and may be lost: {reason}")
 
     def add(self, step: int, numbers: Numbers) -> None:
         """Add the numbers of a step.
