@@ -21,14 +21,6 @@ from liax.training.place import alone
 from tests.checkpoints import TINY, configure, make, update, value_of, write
 
 
-@pytest.fixture(params=["local", "s3"])
-def output(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a run: a folder, or a prefix on an S3 server of its own test's name."""
-    if request.param == "local":
-        return str(tmp_path / "run")
-    return f"{request.getfixturevalue('s3_bucket')}/{tmp_path.name}/run"
-
-
 def test_a_run_continues_with_all_that_it_was(output: str) -> None:
     networks = make()
     for seed in range(3):

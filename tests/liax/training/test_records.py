@@ -20,14 +20,6 @@ from tests.faulty_s3 import BUCKET, serve_s3
 PATIENCE_S = 60.0
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
-def output(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "folder":
-        return str(tmp_path)
-    bucket: str = request.getfixturevalue("s3_bucket")
-    return f"{bucket}/{tmp_path.name}"
-
-
 @pytest.fixture
 def soon_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails is tried again at once."""

@@ -13,14 +13,6 @@ from liax.training.records import Records
 from liax.training.summary import complete_summary, write_summary
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.server)])
-def output(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "folder":
-        return str(tmp_path)
-    bucket: str = request.getfixturevalue("s3_bucket")
-    return f"{bucket}/{tmp_path.name}"
-
-
 def configure(output: str, steps: int) -> TrainConfig:
     return TrainConfig(shards="x", output=output, steps=steps, batch=2)
 
