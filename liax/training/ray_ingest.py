@@ -275,15 +275,16 @@ class _Decoded:
     def next(self) -> _Row:
         """The next row, waited for up to `GIVE_UP_AFTER_S`."""
         self._coming = self._thread.submit(next, self._rows)
-        for patience_s in (_SAY_AFTER_S, GIVE_UP_AFTER_S - _SAY_AFTER_S):
-            wait([self._coming], patience_s)
-            if self._coming.done():
-                return _unpacked(self._coming)
+        wait([self._coming], _SAY_AFTER_S)
+        if not self._coming.done():
             say("training waits for clips to be decoded: perhaps no core of the Ray cluster is free for it")
-        raise ProcessDied(
-            f"no clip was decoded within {GIVE_UP_AFTER_S:.0f} s, because no core of the Ray cluster was free or all "
-            "that decode died: stop other jobs, add machines, or set data.ingest=local"
-        )
+            wait([self._coming], GIVE_UP_AFTER_S - _SAY_AFTER_S)
+        if not self._coming.done():
+            raise ProcessDied(
+                f"no clip was decoded within {GIVE_UP_AFTER_S:.0f} s, because no core of the Ray cluster was free or "
+                "all that decode died: stop other jobs, add machines, or set data.ingest=local"
+            )
+        return _unpacked(self._coming)
 
     def close(self) -> None:
         """End the pipeline, at once or when the thread that still waits in it comes out."""
