@@ -66,7 +66,8 @@ def test_a_run_is_the_same_whoever_computes_it_and_however_long() -> None:
         "workers=2", "engine=deepspeed", "steps=7", "output=p", "checkpoint.keep=9", "data.ingest=ray",
         "data.prefetch_steps=3", "data.cache_bytes=5", "compute.micro_batch=8", "loss.perceptual_weights=elsewhere.pth",
     )  # fmt: skip
-    assert load().identity("set") == same.identity("set")
+    loaded = load("data.loader_workers=3")
+    assert load().identity("set") == same.identity("set") == loaded.identity("set")
     others = [load("seed=1"), load("batch=8"), load("data.least_gap_frames=2"), load("loss.sparsity_weight=0")]
     assert len({config.identity("set") for config in [load(), *others]}) == 5
     assert load().identity("set") != load().identity("other")
