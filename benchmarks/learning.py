@@ -25,6 +25,7 @@ from benchmarks.environment import ROOT, environment
 from liax.data.dataset import choose_samples
 from liax.evaluation.codes import code_statistics
 from liax.evaluation.pictures import picture_errors
+from liax.evaluation.statistics import interval
 from liax.model.network import LiaX
 from liax.model.weights import load_model
 from liax.pictures import to_model
@@ -36,7 +37,6 @@ from liax.training.validation import Clip, read_clip
 
 BETTER = {"l1": -1, "psnr": 1, "ssim": 1}
 """Measures, and whether more of them is better."""
-DRAWS = 2000
 AT_ONCE = 8
 GRID_ROWS = 6
 
@@ -121,13 +121,6 @@ def judge(model: LiaX | None, clips: list[Clip]) -> Judged:
             means[name].append(torch.cat(parts).mean().item())
     by_clip = {name: np.array(values) for name, values in means.items()}
     return Judged(by_clip, code_statistics(torch.cat(codes)) if codes else {})
-
-
-def interval(values_N: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean."""
-    random = np.random.default_rng(0)
-    drawn = values_N[random.integers(len(values_N), size=(DRAWS, len(values_N)))].mean(axis=1)
-    return float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))
 
 
 def beats(one: Judged, other: Judged, measure: str) -> bool:
