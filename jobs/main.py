@@ -13,6 +13,7 @@ COMMANDS = {
     "filter": "choose clips of finished shards by their scores",
     "train": "train a model on shards, on Ray",
     "track": "ship what MLflow misses of a training",
+    "evaluate": "measure a model on people that it was not trained on, on Ray",
     "register": "make a checkpoint a version of a registered model",
     "pull": "fetch a registered model into a folder",
     "animate": "move a portrait like a driving video",

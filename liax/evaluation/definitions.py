@@ -13,9 +13,9 @@ from typing import Literal, get_args
 Protocol = Literal["self", "cross"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 PROTOCOL_MEANINGS: dict[Protocol, str] = {
-    "self": "a clip's first frame is driven by the whole clip, by absolute transfer (LIA-X, section 4: "
+    "self": "A clip's first frame is driven by the whole clip, by absolute transfer (LIA-X, section 4: "
     "self-reenactment); the wanted picture is the driving frame",
-    "cross": "a clip's first frame is driven by another person's clip; no wanted picture is known",
+    "cross": "A clip's first frame is driven by another person's clip; no wanted picture is known",
 }
 CONTESTANTS = ("model", "copy")
 
@@ -199,4 +199,4 @@ def of_protocol(protocol: Protocol) -> list[Metric]:
 
 def as_records() -> list[dict[str, object]]:
     """The definitions for an output file."""
-    return [asdict(metric) for metric in METRICS]
+    return [asdict(metric) | {"protocols": list(metric.protocols)} for metric in METRICS]

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from liax.config import Config
 from liax.errors import UserError
+from liax.evaluation.config import NetworksConfig
 from liax.evaluation.lpips import ALEXNET_FILE, Lpips, load_lpips
 from liax.identity import ArcFaceEmbedder, DlibEmbedder, Embedder
 from liax.pictures import Picture
@@ -23,19 +22,6 @@ from liax.pictures import Picture
 INCEPTION_FILE = "inception-2015-12-05.pt"
 """As StyleGAN2-ADA publishes it and clean-fid loads it, under this name."""
 INCEPTION_FEATURES = 2048
-
-
-class NetworksConfig(Config):
-    """Local paths of weights, at the same place on every machine. What is not given is reported as unavailable."""
-
-    alexnet: str | None = Field(default=None, description=f"For LPIPS: torchvision's {ALEXNET_FILE}.")
-    inception: str | None = Field(default=None, description=f"For FID: {INCEPTION_FILE}, under this name.")
-    arcface: str | None = None
-    """For CSIM: an ONNX network in ArcFace's form; null takes dlib's network."""
-    dlib: str | None = None
-    """dlib's weights; null looks for them in the usual places."""
-    face_landmarker: str | None = None
-    """MediaPipe's face landmarker; null looks for it in the usual places."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from liax.errors import UserError
+from liax.evaluation.config import NetworksConfig
 from liax.evaluation.networks import (
     INCEPTION_FEATURES,
     INCEPTION_FILE,
-    NetworksConfig,
     frechet_distance,
     load_inception,
     open_networks,
