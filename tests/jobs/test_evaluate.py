@@ -54,7 +54,6 @@ def test_a_killed_run_continues_where_it_stopped(tmp_path: Path) -> None:
     settings = [f"model={model}", f"shards={shards}", f"output={output}", "workers=1", "frames=6", "shown.clips=1"]
     line = [sys.executable, "-m", "jobs.evaluate", *settings, "tracking.uri=none"]
     environment = os.environ | {MARK: mark}
-    processes = Processes()
 
     def records() -> dict[str, int]:
         return {path.name: path.stat().st_mtime_ns for path in (output / "work" / "done").glob("*.json")}
@@ -66,14 +65,14 @@ def test_a_killed_run_continues_where_it_stopped(tmp_path: Path) -> None:
         while len(records()) < 4:
             assert first.poll() is None, "it ended before it was killed"
             assert time.monotonic() < deadline
-            actors = [pid for pid in processes.marked(MARK, mark) if "MeasureTrial" in command(pid)]
+            actors = [pid for pid in Processes().marked(MARK, mark) if "MeasureTrial" in command(pid)]
             if records() and not killed_worker and actors:
                 killed_worker = kill(actors[0])  # Ray begins its trial again
             time.sleep(0.05)
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait(60)
-        for pid in processes.marked(MARK, mark):
+        for pid in Processes().marked(MARK, mark):
             kill(pid)
     assert killed_worker
     before = records()
