@@ -14,7 +14,8 @@ Protocol = Literal["self", "cross"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 PROTOCOL_MEANINGS: dict[Protocol, str] = {
     "self": "A clip's first frame is driven by the whole clip, by absolute transfer (LIA-X, section 4: "
-    "self-reenactment); the wanted picture is the driving frame",
+    "self-reenactment); the wanted picture is the driving frame. The first frame itself is not counted: it is the "
+    "source, whose copy would be perfect",
     "cross": "A clip's first frame is driven by another person's clip; no wanted picture is known",
 }
 CONTESTANTS = ("model", "copy")
@@ -59,7 +60,7 @@ METRICS: tuple[Metric, ...] = (
         "lower",
         ("self",),
         1,
-        "Mean |difference| of all values in [0, 1], over all frames, the first (which is the source) included.",
+        "Mean |difference| of all values in [0, 1], over all frames.",
         "LIA-X, arXiv 2508.09959, section 4",
     ),
     Metric(

@@ -121,11 +121,21 @@ class ClipMeter:
             self._driving_flicker.add(picture_SSC)
             for name, pictures in shown.items():
                 self._tallies[name].flicker.add(pictures[place])
-            if (self._frames + place) % self._every == 0:
-                self._add_faces(picture_SSC, results[place], first=self._frames + place == 0)
+            number = self._frames + place - self._first_counted
+            if number >= 0 and number % self._every == 0:
+                self._add_faces(picture_SSC, results[place], first=number == 0)
         self._frames += len(driving)
 
+    @property
+    def _first_counted(self) -> int:
+        """In self-reenactment the first frame is the source itself."""
+        return 1 if self._protocol == "self" else 0
+
     def _add_pictures(self, driving: Sequence[Picture], shown: dict[str, Sequence[Picture]]) -> None:
+        skipped = max(0, self._first_counted - self._frames)
+        driving, shown = driving[skipped:], {name: pictures[skipped:] for name, pictures in shown.items()}
+        if not driving:
+            return
         device = self._networks.device
         wanted_BCHW = to_model(driving, device)
         for name, pictures in shown.items():
@@ -137,7 +147,8 @@ class ClipMeter:
                 for value in values_B.tolist():
                     self._tallies[name].add(metric, value)
         if self._networks.inception is not None:
-            places = [place for place in range(len(driving)) if self._frames + place in self._fid_frames]
+            first = self._frames + skipped
+            places = [place for place in range(len(driving)) if first + place in self._fid_frames]
             for name, pictures in {"driving": driving, **shown}.items() if places else ():
                 chosen = [pictures[place] for place in places]
                 self._features[name].append(self._networks.inception(chosen))
@@ -197,8 +208,12 @@ class ClipMeter:
             return self._networks.unavailable[metric]
         if metric == "flicker":
             return "fewer than three frames"
+        if self._frames <= self._first_counted:
+            return "no frame but the source"
         if not self._driving_faces:
             return "no face found in the driving clip"
+        if self._relative and self._start is None and metric in ("apd", "aed"):
+            return "no face found in the first driving frame"
         if contestant == "copy" or self._source is None:
             return "no face found in the source"
-        return "no face found in the result" if self._start is not None else "no face found in the first driving frame"
+        return "no face found in the result"

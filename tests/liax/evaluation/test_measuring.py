@@ -52,8 +52,12 @@ def measure(
     protocol: Protocol = "self",
     source: Picture | None = None,
     relative: bool = False,
+    lead: bool = True,
 ) -> Measured:
+    """With a frame in front, where the first one is not counted."""
     source = driving[0] if source is None else source
+    if lead and protocol == "self":
+        driving, results = [driving[0], *driving], [results[0], *results]
     meter = ClipMeter(networks, seer, source, protocol, relative=relative, every=1)
     for first in range(0, len(driving), 2):
         meter.add(driving[first : first + 2], results[first : first + 2])
@@ -91,8 +95,8 @@ def test_noise_has_its_known_size(seer: FaceSeer) -> None:
     still = np.full((SIDE_PX, SIDE_PX, 3), 128, np.uint8)
     random = np.random.default_rng(0)
     sigma = 12
-    noisy = [(still + random.normal(0, sigma, still.shape)).round().astype(np.uint8) for _ in range(6)]
-    values = measure(NOTHING, seer, [still] * 6, noisy).values["model"]
+    noisy = [(still + random.normal(0, sigma, still.shape)).round().astype(np.uint8) for _ in range(7)]
+    values = measure(NOTHING, seer, [still] * 7, noisy, lead=False).values["model"]
     mean = math.sqrt(2 / math.pi)
     assert values["l1"] == pytest.approx(sigma / 255 * mean, rel=0.01)
     assert values["psnr"] == pytest.approx(-20 * math.log10(sigma / 255), abs=0.05)
@@ -137,9 +141,19 @@ def test_a_lost_face_is_counted_and_leaves_no_number(networks: Networks, seer: F
     assert found.values["model"]["akd"] == pytest.approx(0, abs=1e-4)
     lost = measure(networks, seer, [face()] * 2, [grey] * 2)
     assert lost.missing["model"]["akd"] == "no face found in the result"
-    nobody = measure(networks, seer, [grey] * 2, [face()] * 2)
+    nobody = measure(networks, seer, [grey] * 2, [face()] * 2, lead=False)
     assert nobody.missing["model"]["failure_rate"] == "no face found in the driving clip"
     assert nobody.missing["model"]["flicker"] == "fewer than three frames"
+
+
+def test_the_first_frame_is_the_source_and_not_counted(networks: Networks, seer: FaceSeer, clip: list[Picture]) -> None:
+    """Else the copy would have a perfect frame, of 100 dB."""
+    found = measure(networks, seer, [clip[0], clip[3]], [clip[3], clip[3]], lead=False)
+    assert found.values["model"]["l1"] == 0
+    assert found.values["model"]["akd"] == pytest.approx(0, abs=1e-4)
+    assert found.values["copy"]["psnr"] < 50
+    alone = measure(networks, seer, clip[:1], clip[:1], lead=False)
+    assert alone.missing["model"]["l1"] == alone.missing["copy"]["akd"] == "no frame but the source"
 
 
 def test_cross_reenactment_compares_with_nobodys_pixels(
