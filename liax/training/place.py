@@ -61,12 +61,13 @@ def alone(device: str = "cpu") -> Place:
 
 
 @contextmanager
-def process_group(place: Place, store: distributed.Store) -> Iterator[None]:
+def process_group(place: Place, store: distributed.Store, longest_wait: timedelta = LONGEST_WAIT) -> Iterator[None]:
     """Join the other workers: NCCL on GPUs, Gloo on CPUs.
 
     Args:
         place: of this worker.
         store: by which the workers find each other.
+        longest_wait: how long the others are waited for.
     """
     on_gpu = place.device.type == "cuda"
     if on_gpu:
@@ -76,7 +77,7 @@ def process_group(place: Place, store: distributed.Store) -> Iterator[None]:
         store=store,
         rank=place.rank,
         world_size=place.world_size,
-        timeout=LONGEST_WAIT,
+        timeout=longest_wait,
         device_id=place.device if on_gpu else None,
     )
     yield
