@@ -1,5 +1,7 @@
 """The files of `infra/`, read, and the tools that check them found."""
 
+import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -44,3 +46,26 @@ def values_of(tree: Any, key: str) -> Iterator[Any]:
     elif isinstance(tree, list):
         for value in tree:
             yield from values_of(value, key)
+
+
+def blocks(text: str) -> list[str]:
+    """The shell blocks of a Markdown text."""
+    return re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands_in(block: str) -> Iterator[list[str]]:
+    """The simple commands of a shell block, as words, without the variables that stand before them."""
+    whole = re.sub(r"\$\([^)]*\)", "SUBSTITUTED", re.sub(r"\\\n", " ", block))
+    for line in whole.splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;")
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if set(word) <= set("&|;"):
+                while words and re.match(r"[A-Z_]+=", words[0]):
+                    words.pop(0)
+                if words:
+                    yield words
+                words = []
+            else:
+                words.append(word)

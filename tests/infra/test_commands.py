@@ -9,7 +9,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from jobs.main import COMMANDS
 from liax.errors import UserError
 from tests.conftest import ROOT
-from tests.infra.files import INFRA, documents, values_of
+from tests.infra.files import INFRA, blocks, commands_in, documents, values_of
 
 OTHERS = {"aws", "base64", "docker", "export", "helm", "install", "kubectl", "make", "scp", "sed", "source"}
 CONFIGURED = {"preprocess", "train"}
@@ -40,29 +39,6 @@ def _stop_after_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
     monkeypatch.chdir(ROOT)
     TRACE.clear()
-
-
-def blocks(text: str) -> list[str]:
-    """The shell blocks of a Markdown text."""
-    return re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-
-
-def commands_in(block: str) -> Iterator[list[str]]:
-    """The simple commands of a shell block, as words, without the variables that stand before them."""
-    whole = re.sub(r"\$\([^)]*\)", "SUBSTITUTED", re.sub(r"\\\n", " ", block))
-    for line in whole.splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;")
-        lexer.whitespace_split = True
-        words: list[str] = []
-        for word in [*lexer, ";"]:
-            if set(word) <= set("&|;"):
-                while words and re.match(r"[A-Z_]+=", words[0]):
-                    words.pop(0)
-                if words:
-                    yield words
-                words = []
-            else:
-                words.append(word)
 
 
 def check(words: list[str]) -> None:
