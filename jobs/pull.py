@@ -20,9 +20,12 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("folder", help="made if there is none; a model that is there is replaced")
     parser.add_argument("--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db here)")
     options = parser.parse_args(argv)
-    from liax.registry.pull import pull
+    from liax.registry.names import parse_uri
+    from liax.registry.pull import find_version, pull
 
-    say(f"{options.model} is in {pull(options.model, options.folder, options.tracking_uri)}")
+    version = find_version(options.model, options.tracking_uri)
+    pull(f"models:/{parse_uri(options.model).name}/{version}", options.folder, options.tracking_uri)
+    say(f"{options.model} is version {version}, in {options.folder}")
     return 0
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -19,10 +19,26 @@ START_S = 180.0
 
 
 class MlflowServer:
-    """`mlflow server` with an SQLite database and artifacts in a folder."""
+    """`mlflow server`, which passes artifacts on between its clients and where they are kept.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for its log, and for what is not kept elsewhere.
+        database: where numbers are kept; default: an SQLite file in the folder.
+        artifacts: where files are kept, a folder or `s3://` prefix; default: below the folder.
+        environment: variables beside this process's own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: str | None = None,
+        artifacts: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder, self._process = folder, None
+        self._database = database or f"sqlite:///{folder}/mlflow.db"
+        self._artifacts = artifacts or str(folder / "artifacts")
+        self._environment = os.environ | dict(environment or {})
         self._port = free_port()
         self.uri = f"http://127.0.0.1:{self._port}"
 
@@ -30,10 +46,12 @@ class MlflowServer:
         """Start it, and wait until it answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port)]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db", "--workers", "1"]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        command += ["--backend-store-uri", self._database, "--workers", "1"]
+        command += ["--artifacts-destination", self._artifacts]
         with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self._environment, start_new_session=True
+            )
         for _ in range(int(START_S / 0.1)):
             if self._process.poll() is not None:
                 break

@@ -1,6 +1,7 @@
 """Where MLflow is, for training, registering and pulling alike."""
 
 import os
+import re
 from pathlib import Path
 
 from liax import storage
@@ -33,6 +34,11 @@ def require_database(uri: str) -> None:
     """Raise UserError for an SQLite file that is not there: looking for a model shall not make an empty one."""
     if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
         raise UserError(f"there is no MLflow database {uri}: give --tracking-uri, or register a model first")
+
+
+def without_password(uri: str) -> str:
+    """The address as it may be shown: a server's or a database's can hold the password of its user."""
+    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
 
 
 def quiet_mlflow() -> None:

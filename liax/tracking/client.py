@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from liax.errors import UserError
-from liax.tracking.address import artifact_folder, quiet_mlflow
+from liax.tracking.address import artifact_folder, quiet_mlflow, without_password
 
 _FAILED_REQUEST = re.compile(r"API request to .* failed .*?([A-Z][\w ]*(?:refused|timed out|known|reset)[\w ]*)")
 """How MLflow wraps what the system says of a request (3.17: `mlflow.utils.rest_utils`)."""
+
+_HEADING = re.compile(r"The following failures occurred while downloading |##### File ")
+"""Lines that MLflow puts before what went wrong in fetching files (3.17: `mlflow.store.artifact.artifact_repo`)."""
+
+_REQUEST = re.compile(r" for url: .*")
+"""What requests adds to an HTTP status: an address that may be signed, and so let whoever reads it in."""
 
 
 def connect(uri: str) -> Any:
@@ -26,6 +32,7 @@ def connect(uri: str) -> Any:
     quiet_mlflow()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError  # MLflow's own dependency; what a database says comes as it is
 
     for name in ("mlflow", "urllib3"):  # the making of tables and every retry would be lines of their own
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -33,8 +40,10 @@ def connect(uri: str) -> Any:
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        raise UserError(f"no MLflow at {uri}: {first_line(error)}; start it or change the address") from None
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise UserError(
+            f"no MLflow at {without_password(uri)}: {first_line(error)}; start it or change the address"
+        ) from None
     return client
 
 
@@ -105,6 +114,6 @@ def _git(*command: str) -> str | None:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 200 characters; of a request that failed, what the system said."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    lines = [line for line in str(error).strip().splitlines() if not _HEADING.match(line)] or [type(error).__name__]
     request = _FAILED_REQUEST.match(lines[0])
-    return (request[1] if request else lines[0])[:200]
+    return (request[1] if request else _REQUEST.sub("", lines[0]))[:200]
