@@ -1,7 +1,6 @@
-"""What the Ray that a run is on can hold, and keeping it quiet."""
+"""What the Ray that a run is on can hold."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
 
 from liax.errors import UserError
 
@@ -13,12 +12,6 @@ def cores() -> int:
     import ray
 
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
-
-
-def actor(stage: type) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A stage's class as Ray Data's `map` takes it: called like a function once Ray has made its actor, which the type
-    of `map` does not say."""
-    return cast("Callable[[dict[str, Any]], dict[str, Any]]", stage)
 
 
 def room(cpus: float, memory_bytes: int) -> int:
@@ -54,15 +47,3 @@ def check_memory(workers_bytes: Sequence[int]) -> None:
             f"Ray has {has} GiB of memory for workers, and one worker of each stage reserves {needs} GiB: free some, "
             "or lower work.faces_memory_bytes and work.clips_memory_bytes"
         )
-
-
-def quiet_ray_data() -> None:
-    """Ray Data's own bars and plans would bury the job's."""
-    import logging
-
-    import ray
-
-    context: Any = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -5,19 +5,17 @@ completion record of its own, written last, so a run that died anywhere is conti
 """
 
 import json
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-from liax import storage
+from liax import ray_data, storage
 from liax.errors import JobError, UserError
 from liax.progress import Progress
 from liax.sample import SampleInfo
 from liax.shards import commit_url, load_commits
 from pipelines.clips import MakeClips
-from pipelines.cluster import actor, check_memory, cores, quiet_ray_data, room
+from pipelines.cluster import check_memory, cores, room
 from pipelines.config import PreprocessConfig
 from pipelines.duplicates import set_aside
 from pipelines.faces import FindFaces
@@ -33,21 +31,12 @@ from pipelines.sources import list_sources
 from pipelines.summary import Summary, summarise
 from pipelines.tables import write_tables
 
-if TYPE_CHECKING:
-    from ray.data import ActorPoolStrategy, Dataset
-
 PROBE_CPUS, PACK_CPUS = 0.5, 0.5
 """Cores that a prober and a packer reserve: they wait for the disk half of the time."""
 
 FACES_CPUS, CLIPS_CPUS = 0.5, 0.5
 """Cores that a face search and a clip encoder reserve. Together one, so that a core always has a pair of them and
 neither stage can take every core and starve the other. The two take about equally long."""
-
-MOST_BLOCKS = 4096
-"""Rows are handed out in at most this many blocks: one a source for small runs, so that the work spreads evenly."""
-
-OWN_ERROR = re.compile(r"(?!ray\.)[\w.]+(Error|Exception)\b.*: ")
-"""How the last line of a traceback begins."""
 
 
 def open_preprocessing(config: PreprocessConfig) -> tuple[Run, list[str]]:
@@ -68,7 +57,7 @@ def preprocess(config: PreprocessConfig, run: Run, uris: Sequence[str]) -> Summa
         UserError: Ray has less memory than one worker of each stage reserves, or a weight file is not to be had.
     """
     started = time.monotonic()
-    quiet_ray_data()
+    ray_data.quiet()
     check_memory([config.work.faces_memory_bytes, config.work.clips_memory_bytes])
     check_weights(config.faces, config.people)
     workers = config.workers or cores()
@@ -103,15 +92,15 @@ def _probe(run: Run, config: PreprocessConfig, uris: Sequence[str], workers: int
     waiting = [(number, batch) for number, batch in enumerate(batches) if number not in finished]
     if waiting:
         items = [{"number": number, "uris": batch} for number, batch in waiting]
-        rows = _dataset(items).map(  # 1 batch of URIs → 1 record
-            actor(ProbeBatch),
+        rows = ray_data.dataset(items).map(  # 1 batch of URIs → 1 record
+            ray_data.actor(ProbeBatch),
             fn_constructor_args=[run, config.limits, config.work],
-            compute=_actors(workers, len(items), room(PROBE_CPUS, config.work.probe_memory_bytes)),
+            compute=ray_data.pool(min(workers, len(items)), room(PROBE_CPUS, config.work.probe_memory_bytes)),
             num_cpus=PROBE_CPUS,
             memory=config.work.probe_memory_bytes,
         )
         with Progress(sum(len(batch) for _, batch in waiting), "probe", "video") as progress:
-            for row in _iterate(rows, "probing"):
+            for row in ray_data.rows(rows, "probing"):
                 progress.advance(row["videos"])
     return load_sources(run, len(batches))
 
@@ -125,25 +114,25 @@ def _make_clips(run: Run, config: PreprocessConfig, segments: Sequence[Segment],
     work = config.work
     pairs = room(FACES_CPUS + CLIPS_CPUS, work.faces_memory_bytes + work.clips_memory_bytes)
     rows = (
-        _dataset(items)
+        ray_data.dataset(items)
         .map(  # 1 segment → 1 row with its face tracks
-            actor(FindFaces),
+            ray_data.actor(FindFaces),
             fn_constructor_args=[config],
-            compute=_actors(workers, len(items), pairs),
+            compute=ray_data.pool(min(workers, len(items)), pairs),
             num_cpus=FACES_CPUS,
             memory=work.faces_memory_bytes,
         )
         .map(  # 1 segment → 1 completion record with its clips
-            actor(MakeClips),
+            ray_data.actor(MakeClips),
             fn_constructor_args=[run, config],
-            compute=_actors(workers, len(items), pairs),
+            compute=ray_data.pool(min(workers, len(items)), pairs),
             num_cpus=CLIPS_CPUS,
             memory=work.clips_memory_bytes,
         )
     )
     made = 0
     with Progress(len(items), "find faces, cut clips", "segment") as progress:
-        for row in _iterate(rows, "making clips"):
+        for row in ray_data.rows(rows, "making clips"):
             made += row["clips"]
             progress.advance(clips=made)
 
@@ -169,47 +158,12 @@ def _pack(run: Run, config: PreprocessConfig, plan: Plan, clips: dict[str, Sampl
         {"number": shard.number, "clips": json.dumps([clips[key].model_dump(mode="json") for key in shard.keys])}
         for shard in waiting
     ]
-    rows = _dataset(items).map(  # 1 shard → 1 commit record
+    rows = ray_data.dataset(items).map(  # 1 shard → 1 commit record
         partial(pack_row, run=run), num_cpus=PACK_CPUS, memory=config.work.pack_memory_bytes
     )
     spent_s = 0.0
     with Progress(len(items), "pack", "shard") as progress:
-        for row in _iterate(rows, "packing"):
+        for row in ray_data.rows(rows, "packing"):
             spent_s += float(row["seconds"])
             progress.advance()
     return spent_s
-
-
-def _actors(workers: int, items: int, room: int) -> "ActorPoolStrategy":
-    """A pool of up to one actor a worker.
-
-    It starts as large as there is room for (grown one by one it would idle for long), and no larger: a stage whose
-    actors wait for room would leave none for the next stage's.
-    """
-    from ray.data import ActorPoolStrategy
-
-    most = max(1, min(workers, items))
-    return ActorPoolStrategy(min_size=1, max_size=most, initial_size=max(1, min(most, room)))
-
-
-def _dataset(items: list[dict[str, Any]]) -> "Dataset":
-    import ray
-
-    return ray.data.from_items(items, override_num_blocks=min(len(items), MOST_BLOCKS))
-
-
-def _iterate(dataset: "Dataset", label: str) -> Iterator[dict[str, Any]]:
-    """The rows of a dataset; a failure of the stage's own code ends the job in one line."""
-    import ray
-
-    try:
-        yield from dataset.iter_rows()
-    except ray.exceptions.RayError as error:
-        raise JobError(f"{label} failed: {_cause(str(error)) or type(error).__name__}") from error
-
-
-def _cause(text: str) -> str:
-    """The line of Ray's report that names the stage's own error: Ray writes its own errors and advice round it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    named = [line for line in lines if OWN_ERROR.match(line)]
-    return named[-1] if named else "".join(lines[-1:])

@@ -4,14 +4,12 @@ What is done has its record, so a run that died anywhere is continued by startin
 summary are made from the records alone.
 """
 
-import logging
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from liax import storage
+from liax import ray_data, storage
 from liax.errors import JobError, UserError
 from liax.evaluation.charts import scatter_png
 from liax.evaluation.clips import ClipSet, list_clips
@@ -25,15 +23,6 @@ from liax.evaluation.summary import Summary, summarise
 from liax.evaluation.tables import clips_parquet, markdown
 from liax.evaluation.trials import Trial, list_trials
 from liax.progress import Progress, say
-
-if TYPE_CHECKING:
-    from ray.data import ActorPoolStrategy, Dataset
-
-MOST_BLOCKS = 4096
-"""Trials are handed out in at most this many blocks: one a trial for small runs, so that the work spreads evenly."""
-
-_OWN_ERROR = re.compile(r"(?!ray\.)[\w.]+(Error|Exception)\b.*: ")
-"""How the last line of a traceback begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +81,7 @@ def evaluate(prepared: Prepared) -> Evaluation:
         JobError: a worker failed in a way that is no clip's fault, or no clip could be measured.
     """
     work = prepared.work
-    _quiet_ray_data()
+    ray_data.quiet()
     storage.make_folder(work.url)
     forget_started(work)
     _measure(prepared)
@@ -197,53 +186,23 @@ def _check_shown_by(metric: str, protocol: Protocol) -> None:
 
 def _map(stage: type, items: Sequence[dict[str, Any]], work: Work, label: str) -> Iterator[dict[str, Any]]:
     """Each item through an actor of a pool; a failure that is no clip's ends the job in one line."""
-    import ray
-
     config = work.config
-    rows = _dataset(items).map(
-        cast("Callable[[dict[str, Any]], dict[str, Any]]", stage),
+    rows = ray_data.dataset(items).map(
+        ray_data.actor(stage),
         fn_constructor_args=[work],
-        compute=_actors(config, len(items)),
+        compute=ray_data.pool(*_workers(config, len(items))),
         num_cpus=config.cpus_per_worker,
         num_gpus=config.gpus_per_worker,
     )
-    try:
-        yield from rows.iter_rows()
-    except ray.exceptions.RayError as error:
-        raise JobError(f"{label} failed: {_cause(str(error)) or type(error).__name__}") from error
+    yield from ray_data.rows(rows, label)
 
 
-def _dataset(items: Sequence[dict[str, Any]]) -> "Dataset":
+def _workers(config: EvaluateConfig, items: int) -> tuple[int, int]:
+    """How many are of use, and for how many the cluster has room."""
     import ray
-
-    return ray.data.from_items(list(items), override_num_blocks=min(len(items), MOST_BLOCKS))
-
-
-def _actors(config: EvaluateConfig, items: int) -> "ActorPoolStrategy":
-    """As many actors as there is room for, or as many as were asked for: a pool that grew one by one would idle."""
-    import ray
-    from ray.data import ActorPoolStrategy
 
     there = ray.cluster_resources()
     room = there.get("CPU", 0) / config.cpus_per_worker
     if config.gpus_per_worker:
         room = min(room, there.get("GPU", 0) / config.gpus_per_worker)
-    most = max(1, min(items, config.workers or int(room)))
-    return ActorPoolStrategy(min_size=1, max_size=most, initial_size=max(1, min(most, int(room))))
-
-
-def _cause(text: str) -> str:
-    """The line of Ray's report that names the worker's own error: Ray writes its own errors and advice round it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    named = [line for line in lines if _OWN_ERROR.match(line)]
-    return named[-1] if named else "".join(lines[-1:])
-
-
-def _quiet_ray_data() -> None:
-    """Ray Data's own bars and plans would bury the job's."""
-    import ray
-
-    context: Any = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return min(items, config.workers or int(room)), int(room)

@@ -23,6 +23,7 @@ import ray
 import ray.data
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from liax import ray_data
 from liax.data.batch import StepData
 from liax.data.dataset import PairDataset, ReadPair
 from liax.data.decode_process import one_thread
@@ -256,13 +257,9 @@ def _decoded(pairs: PairDataset, rows: Rows, gate: Any, most_actors: int) -> Any
 
 def _set_up(context: Any) -> None:
     """In order, every row a block of its own, and without a word."""
-    import logging
-
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray_data.quiet(context)
 
 
 class _Decoded:

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from liax import storage
+from liax import ray_data, storage
 from liax.errors import JobError, UserError
 from liax.evaluation import run
 from liax.evaluation.definitions import definitions_id
@@ -32,7 +32,7 @@ def shards(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_map", map_here)
-    monkeypatch.setattr(run, "_quiet_ray_data", lambda: None)
+    monkeypatch.setattr(ray_data, "quiet", lambda: None)
 
 
 def test_everything_is_written_and_a_second_run_measures_nothing(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.evaluate import run as run_job
-from liax import ray_session
+from liax import ray_data, ray_session
 from liax.errors import UserError
 from liax.evaluation import run
 from liax.evaluation.subject import find_subject
@@ -85,7 +85,7 @@ def test_the_results_go_to_mlflow_once(
     trained: TrainConfig, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_map", map_here)
-    monkeypatch.setattr(run, "_quiet_ray_data", lambda: None)
+    monkeypatch.setattr(ray_data, "quiet", lambda: None)
     monkeypatch.setattr(ray_session, "session", lambda workers: nullcontext())
     line = ["model=models:/face@candidate", f"shards={trained.shards}", f"output={tmp_path / 'out'}", "frames=4"]
     for _ in range(2):
