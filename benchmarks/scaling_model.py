@@ -1,7 +1,6 @@
-"""What `benchmarks/scaling.py` reckons with: machines, networks, and what a step computes and sends.
+"""What `benchmarks/scaling.py` reckons with: what a step of each network computes, sends and holds.
 
-Counted by the project's own code: parameters, FLOPs, bytes of maps. Assumed, each with its source: everything about
-machines. Nothing here was measured.
+Everything is counted by the project's own code: parameters, FLOPs, bytes. Nothing here was measured.
 """
 
 from collections.abc import Iterator
@@ -9,78 +8,19 @@ from dataclasses import dataclass
 from functools import cache
 
 from benchmarks.environment import ROOT
+from benchmarks.scaling_machines import BATCH, GPUS_A_MACHINE, Fleet, Gpu
 from liax.config import load_config
 from liax.model.discriminator import GROUP
 from liax.model.network import LiaX
 from liax.training.config import TrainConfig
 from liax.training.dry_step import StepCosts, step_costs
-from liax.training.flops import pair_flop, peak_of
+from liax.training.flops import pair_flop
 from liax.training.memory import FLOAT_BYTES, WorkerMemory, worker_memory
 from liax.training.share import divide
 
 PRESETS, SIZES_PX = ("base", "middle", "large"), (256, 512)
 STAGES: tuple[int | None, ...] = (None, 1, 2, 3)
 """DeepSpeed's; None is the plain engine, which sends what stage 0 does."""
-BATCH = 64
-"""Pairs of a step in all our configurations (LIA)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """A kind of GPU in machines of eight. Published peaks, not measurements."""
-
-    name: str
-    memory_gib: float
-    inside_bytes_per_s: float
-    """NVLink of one GPU, in one direction."""
-    between_bytes_per_s: float
-    """The machine's network, in one direction."""
-    between: str
-    cores: int
-    """Of the machine, as its seller counts them (threads)."""
-
-    @property
-    def peak_flops(self) -> float:
-        """The published dense bfloat16 peak, from `liax.training.flops`."""
-        peak = peak_of(self.name)
-        assert peak is not None
-        return peak
-
-
-GPUS_A_MACHINE = 8
-GPUS = {
-    # NVIDIA A100 datasheet: NVLink 600 GB/s, both directions together. AWS EC2 P4: p4de.24xlarge, 400 Gb/s, 96 vCPUs.
-    "A100": Gpu("A100", 79.0, 300e9, 50e9, "EFA, 400 Gb/s", 96),
-    # NVIDIA H100 datasheet: NVLink 900 GB/s. AWS EC2 P5: p5.48xlarge, 3200 Gb/s, 192 vCPUs.
-    "H100": Gpu("H100", 79.0, 450e9, 400e9, "EFA, 3200 Gb/s", 192),
-}
-"""What a card of 80 GB leaves to programs is our assumption; `liax train --plan` on one tells."""
-ETHERNET_BYTES_PER_S = 12.5e9
-"""One network card of 100 Gb/s, what NCCL uses over TCP in the image as it is (`infra/README.md`): no EFA plugin."""
-CARD_GIB = {"80 GB": 79.0, "40 GB": 39.0, "24 GB": 22.0}
-"""Cards by the name that is printed on them, and what of it programs can have. Our assumption, as above."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """Some GPUs of one kind, in whole machines, and the batch that is divided among them."""
-
-    gpu: Gpu
-    workers: int
-    batch: int
-
-    @property
-    def wire_bytes_per_s(self) -> float:
-        """What carries a ring of all workers: each link of it has the same bytes, so the slowest counts."""
-        inside, between = self.gpu.inside_bytes_per_s, self.gpu.between_bytes_per_s
-        return inside if self.workers <= GPUS_A_MACHINE else min(inside, between)
-
-
-FLEETS = (
-    Fleet(GPUS["A100"], 8, BATCH),
-    # With 64 pairs no more than 16 workers can be used, see `most_workers`.
-    Fleet(GPUS["H100"], 64, 64 * GROUP),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +50,7 @@ class Collectives:
         """What each worker sends, and receives, where every operation goes round a ring.
 
         An all-gather or reduce-scatter sends (N − 1)/N of the whole, an all-reduce is one of each (Patarasuk & Yuan
-        2009, "Bandwidth optimal all-reduce algorithms", §3).
+        2009, "Bandwidth optimal all-reduce algorithms for clusters of workstations").
         """
         passes = 2 * self.all_reduce + self.all_gather + self.reduce_scatter
         return FLOAT_BYTES * passes * (workers - 1) / workers
@@ -119,7 +59,7 @@ class Collectives:
 def step_collectives(sizes: Sizes, stage: int | None, micro_batches: int, r1_share: float) -> Collectives:
     """What a step of an engine sends: counted by `benchmarks/traffic.py`, in DeepSpeed 0.19.
 
-    ZeRO 1 and 2 are not what their paper says (§7.1: a reduce-scatter and an all-gather): DeepSpeed reduces every
+    ZeRO 1 and 2 are not what their paper says (§7: a reduce-scatter and an all-gather): DeepSpeed reduces every
     gradient everywhere (`use_multi_rank_bucket_allreduce`), and stage 2 after every micro-batch, because it has no
     place for a whole gradient in between.
 
@@ -300,5 +240,3 @@ def _sizes(network: Network) -> Sizes:
         encoder = LiaX(network.config().model.generator()).encoder
     of_encoder = sum(weight.numel() for weight in encoder.parameters())
     return Sizes(costs.generator_parameters, of_encoder, costs.discriminator_parameters)
-
-

@@ -1,0 +1,94 @@
+"""What preprocessing a corpus takes: cores, bytes and S3 requests. For `benchmarks/scaling.py`.
+
+Requests are counted from the code, a call of `liax.storage` each; `tests/benchmarks/test_scaling_requests.py` holds
+them against those of a real run on an S3 server. HEAD costs what GET does, LIST what PUT does, DELETE nothing (AWS S3
+pricing).
+"""
+
+import math
+from dataclasses import dataclass
+
+from benchmarks.scaling_machines import PRICES_USD
+from liax.face import BLENDSHAPES, FACE_POINTS
+from pipelines.config import ShardConfig
+from pipelines.probing import BATCH
+
+FRAMES, VIDEOS = 94_000_000, 500_000
+"""The paper's training corpus (LIA-X, arXiv 2508.09959). Its sequences are taken for videos that give a clip each."""
+PART_BYTES = 8 * 2**20
+"""boto3's parts of a large upload or download (s3transfer, `multipart_chunksize` and `multipart_threshold`)."""
+LISTED_AT_ONCE = 1000
+"""S3's limit of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Source videos, each short enough for one segment, and what becomes of them."""
+
+    videos: int = VIDEOS
+    frames: int = FRAMES
+    """Of the source."""
+    clips: int = VIDEOS
+    video_bytes: float = 0
+    """Of a source video. 0 asks for no further part."""
+
+    def shards(self, frame_bytes: float) -> int:
+        """Tars of the configured size."""
+        return math.ceil(self.shard_bytes(frame_bytes) / ShardConfig().target_bytes)
+
+    def shard_bytes(self, frame_bytes: float) -> float:
+        """At most: what was measured of the faces is compressed in the tars, and counted whole here."""
+        return self.frames * (frame_bytes + face_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """To S3."""
+
+    put: int
+    """And LIST."""
+    get: int
+    """And HEAD."""
+
+    @property
+    def usd(self) -> float:
+        """What they cost."""
+        return (self.put * PRICES_USD["put1000"] + self.get * PRICES_USD["get1000"]) / 1000
+
+
+def face_bytes() -> int:
+    """What is kept of the face in a frame, before it is compressed."""
+    # As `liax.sample.FaceArrays`: landmarks in three dimensions, box, head pose, blendshapes; whether it was measured.
+    return 4 * (3 * FACE_POINTS + 4 + 3 + len(BLENDSHAPES)) + 1
+
+
+def core_hours(frames: int, frames_per_s: float) -> float:
+    """Of one core's measured rate."""
+    return frames / frames_per_s / 3600
+
+
+def requests(corpus: Corpus, shards: int, tar_bytes: float) -> Requests:
+    """Of a run that nothing disturbed, with input and output on S3.
+
+    Args:
+        corpus: what is preprocessed.
+        shards: that come out.
+        tar_bytes: of each.
+    """
+    parts = max(1, math.ceil(corpus.video_bytes / PART_BYTES))
+    batches = math.ceil(corpus.videos / BATCH)
+    tar_parts = math.ceil(tar_bytes / PART_BYTES)
+    # Probing asks for the size, then probing, face search and clip maker fetch the video: HEAD and its parts.
+    a_video = 1 + 3 * (1 + parts)
+    get = corpus.videos * a_video
+    get += batches + corpus.videos  # the records of batches and segments, read by the driver
+    get += 2 * corpus.clips  # mp4 and npz, read by the packers
+    # Whether a shard is committed, asked by driver and packer, and whether its tar is there; in the end its record.
+    get += 4 * shards
+    put = batches + corpus.videos  # those records
+    put += 3 * corpus.clips  # mp4, npz, preview
+    put += shards * (tar_parts + 2 if tar_parts > 1 else 1)  # a large upload is begun and ended by a request each
+    put += shards  # commit records
+    listed = corpus.videos + batches + 2 * corpus.clips + shards
+    put += math.ceil(listed / LISTED_AT_ONCE)
+    return Requests(put=put, get=get)
