@@ -1,6 +1,5 @@
 """`liax evaluate`: how good a model is, on a validation split or on videos, on Ray."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from liax.evaluation.config import EvaluateConfig
 from liax.progress import say
 
 if TYPE_CHECKING:
-    from liax.evaluation.run import Evaluation, Prepared
+    from liax.evaluation.run import Evaluation
 
 DESCRIPTION = """Measure a model on the people of a validation split, or on videos: each clip redrawn from its first
 frame (self), and each clip driving another person's first frame (cross), beside showing that frame unchanged. Started
@@ -47,8 +46,10 @@ def run(argv: Sequence[str]) -> int:
     if job is None:
         return 0
     from liax import ray_session
-    from liax.evaluation.run import evaluate, prepare  # heavy, and not needed for --help
+    from liax.evaluation.logged import log_evaluation  # heavy, and not needed for --help
+    from liax.evaluation.run import evaluate, prepare
     from liax.tracking.address import NO_TRACKING, tracking_uri
+    from liax.tracking.client import connect, failure_of
 
     asked = job.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
     wanted = None if asked == NO_TRACKING else asked
@@ -57,15 +58,16 @@ def run(argv: Sequence[str]) -> int:
     prepared = prepare(config, wanted)
     address = tracking_uri(wanted) if wanted else None
     if address is not None:
-        from liax.tracking.client import connect
-
         connect(address)  # before the work, if nothing answers there
     with ray_session.session(config.workers):
         found = evaluate(prepared)
     say(_told(found))
     say(f"table, plots and clips: {prepared.work.url}")
     if address is not None:
-        _log(address, job, prepared, found)
+        # The results are written, so a failure is said and does not fail the job.
+        missed = failure_of(lambda: log_evaluation(address, job.tracking.experiment, prepared, found))
+        if missed is not None:
+            say(f"MLflow misses this evaluation ({missed}); run the same command again to log it")
     return 0
 
 
@@ -80,34 +82,6 @@ def _told(found: "Evaluation") -> str:
         lines += [f"  {metric:<12} unavailable: {why}" for metric, why in results.unavailable.items()]
         lines += [f"  left out: {count} clips, {why}" for why, count in results.left_out.items()]
     return "\n".join(lines)
-
-
-def _log(address: str, job: EvaluateJob, prepared: "Prepared", found: "Evaluation") -> None:
-    """Log the finished run. The results are written, so a failure is said and does not fail the job."""
-    from liax.tracking.client import failure_of
-    from liax.tracking.finished import log_finished
-
-    summary, subject = found.summary, prepared.work.subject
-    identity = "\n".join([prepared.work.url, subject.sha256, summary.definitions_id, *sorted(prepared.trials)])
-    missed = failure_of(
-        lambda: log_finished(
-            address,
-            job.tracking.experiment,
-            job_id=hashlib.sha256(identity.encode()).hexdigest()[:16],
-            name=f"{subject.given.rstrip('/').rsplit('/', 1)[-1]} on {prepared.clips.set_id}",
-            settings={"model": subject.given, "data": summary.data, "measuring": summary.settings},
-            numbers=summary.numbers(),
-            files=found.files,
-            tags={
-                "model_sha256": subject.sha256,
-                "definitions": summary.definitions_id,
-                "set_id": prepared.clips.set_id,
-                "output": prepared.work.url,
-            },
-        )
-    )
-    if missed is not None:
-        say(f"MLflow misses this evaluation ({missed}); run the same command again to log it")
 
 
 if __name__ == "__main__":

@@ -67,8 +67,21 @@ def config_id(config: Config | Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def job_config(cls: type[ConfigT], argv: Sequence[str], *, prog: str, description: str, example: str) -> ConfigT | None:
+def job_config(
+    cls: type[ConfigT],
+    argv: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    example: str,
+    first: str | None = None,
+    options: Sequence[str] = (),
+) -> ConfigT | None:
     """The command line of a configured job: `[--config FILE] [--dry-run] [section.field=value …]`.
+
+    Args:
+        first: a setting whose value may also stand alone, as the first word.
+        options: settings that may also be given as `--field VALUE`.
 
     Returns:
         The resolved configuration, or None after `--dry-run` has printed it.
@@ -82,13 +95,21 @@ def job_config(cls: type[ConfigT], argv: Sequence[str], *, prog: str, descriptio
     parser.add_argument("--config", metavar="FILE", help="YAML file with what differs from the defaults")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved configuration and stop")
     parser.add_argument("--settings", action="store_true", help="list every setting, its default and what it does")
-    parser.add_argument("overrides", nargs="*", metavar="section.field=value", help="settings that override the file")
-    options = parser.parse_intermixed_args(argv)
-    if options.settings:
+    for name in options:
+        meaning = " ".join((cls.model_fields[name].description or "").split())
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=meaning.replace("%", "%%"))
+    words = f"{first.upper()} section.field=value" if first else "section.field=value"
+    parser.add_argument("overrides", nargs="*", metavar=words, help="settings that override the file")
+    given = parser.parse_intermixed_args(argv)
+    if given.settings:
         print("\n".join(describe(cls)))
         return None
-    config = load_config(cls, options.config, options.overrides)
-    if options.dry_run:
+    overrides = list(given.overrides)
+    if first and overrides and "=" not in overrides[0]:
+        overrides[0] = f"{first}={overrides[0]}"
+    overrides += [f"{name}={value}" for name in options if (value := getattr(given, name)) is not None]
+    config = load_config(cls, given.config, overrides)
+    if given.dry_run:
         print(to_yaml(config), end="")
         return None
     return config

@@ -58,14 +58,9 @@ class ShownConfig(Config):
     """Measure that chooses them in cross-reenactment."""
 
 
-class EvaluateConfig(Config):
-    """An evaluation."""
+class MeasureConfig(Config):
+    """What models are measured on, and how."""
 
-    model: str
-    """A folder or `s3://` prefix with a model or checkpoint, a training's output, a released file, or
-    `models:/NAME@ALIAS`."""
-    output: str
-    """Folder or `s3://` prefix for the results. The same command again continues where it stopped."""
     shards: str | None = None
     """Shard set with clips to measure on."""
     split: Split = "val"
@@ -74,8 +69,6 @@ class EvaluateConfig(Config):
     """Instead of shards: folders, `s3://` prefixes or files of videos, each of one person, framed as for animation."""
     crop: bool = True
     """Frame the face in `videos`; false for videos that are framed already, of which the middle square is taken."""
-    protocols: list[Protocol] = Field(default=list(PROTOCOLS), min_length=1)
-    """What is done with the clips."""
     frames: int | None = Field(default=None, ge=1)
     """At most so many frames of each clip, from its beginning; null for all."""
     faces: FacesConfig = FacesConfig()
@@ -131,3 +124,15 @@ class EvaluateConfig(Config):
         """The measure that chooses the shown clips."""
         chosen: dict[Literal["self", "cross"], str] = {"self": self.shown.self_by, "cross": self.shown.cross_by}
         return chosen[protocol]
+
+
+class EvaluateConfig(MeasureConfig):
+    """An evaluation: of one model."""
+
+    model: str
+    """A folder or `s3://` prefix with a model or checkpoint, a training's output, a released file, or
+    `models:/NAME@ALIAS`."""
+    output: str
+    """Folder or `s3://` prefix for the results. The same command again continues where it stopped."""
+    protocols: list[Protocol] = Field(default=list(PROTOCOLS), min_length=1)
+    """What is done with the clips."""

@@ -108,6 +108,7 @@ def _registered(model: str, tracking_uri: str | None) -> Subject:
         sha256=tags[f"{HASH_TAG}{WEIGHTS_FILE}"],
         size_px=size_px,
         set_id=None if set_id == "unknown" else set_id,
+        training_shards=tags.get("shards"),
         tracking_uri=where,
     )
 

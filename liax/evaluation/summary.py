@@ -26,6 +26,8 @@ class Estimate(Config):
     low: float | None
     high: float | None
     clips: int
+    videos: int
+    """That those clips were cut from."""
 
     def text(self, sign: str = "") -> str:
         """For a table."""
@@ -126,7 +128,7 @@ def _protocol(
     missing: dict[str, str] = {}
     for metric in of_protocol(protocol):
         if metric.whole_run:
-            found = _frechet(work, list(usable))
+            found = _frechet(work, usable)
         else:
             found = {name: estimate(list(usable.values()), metric, name) for name in CONTESTANTS}
         for name, value in found.items():
@@ -198,24 +200,31 @@ def _estimate(found: Sequence[tuple[float, str]]) -> Estimate | None:
     if not found:
         return None
     values_N = np.array([value for value, _ in found])
-    low, high = interval(values_N, [video for _, video in found])
-    return Estimate(mean=float(values_N.mean()), low=low, high=high, clips=len(found))
+    videos = [video for _, video in found]
+    low, high = interval(values_N, videos)
+    return Estimate(mean=float(values_N.mean()), low=low, high=high, clips=len(found), videos=len(set(videos)))
 
 
-def _frechet(work: Work, trial_ids: Sequence[str]) -> dict[str, Estimate | None]:
+def _frechet(work: Work, records: Mapping[str, TrialRecord]) -> dict[str, Estimate | None]:
     """FID of each contestant, where there are features of two frames."""
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in FEATURES}
-    clips = 0
-    for trial_id in trial_ids:
+    videos: list[str] = []
+    for trial_id, record in records.items():
         features = load_features(work, trial_id) if "fid" in dict(work.networks) else {}
-        clips += bool(features)
+        videos += [record.video_sha256] if features else []
         for name in features:
             parts[name].append(features[name])
     if sum(len(part_F) for part_F in parts["driving"]) < 2:
         return dict.fromkeys(CONTESTANTS)
     whole = {name: np.concatenate(part) for name, part in parts.items()}
     return {
-        name: Estimate(mean=frechet_distance(whole["driving"], whole[name]), low=None, high=None, clips=clips)
+        name: Estimate(
+            mean=frechet_distance(whole["driving"], whole[name]),
+            low=None,
+            high=None,
+            clips=len(videos),
+            videos=len(set(videos)),
+        )
         for name in CONTESTANTS
     }
 

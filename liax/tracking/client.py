@@ -70,7 +70,7 @@ def experiment_id(client: Any, uri: str, name: str) -> str:
     return str(client.create_experiment(name, artifact_location=artifact_folder(uri)))
 
 
-def failure_of(action: Callable[[], None]) -> str | None:
+def failure_of(action: Callable[[], object]) -> str | None:
     """Do it; None if it worked, else why not, in one line. For what must not end a training."""
     try:
         action()

@@ -24,7 +24,7 @@ def log_finished(
     numbers: Mapping[str, float],
     files: Sequence[str],
     tags: Mapping[str, str],
-) -> None:
+) -> str:
     """Log a job that has ended well.
 
     Args:
@@ -36,6 +36,9 @@ def log_finished(
         numbers: become metrics.
         files: local paths or `s3://` names; become artifacts.
         tags: what else to note.
+
+    Returns:
+        The id of the MLflow run.
 
     Raises:
         UserError: MLflow does not answer.
@@ -58,6 +61,7 @@ def log_finished(
         client.log_batch(run_id, metrics=[Metric(key, value, now_ms, 0) for key, value in metrics])
     _upload(client, run_id, files)
     client.set_terminated(run_id, "FINISHED")
+    return run_id
 
 
 def _upload(client: Any, run_id: str, files: Sequence[str]) -> None:
