@@ -3,11 +3,12 @@ PYTHON ?= python3
 # Test files at once: much of their time is spent waiting for processes to start.
 AT_ONCE ?= 2
 
-.PHONY: help setup demo test lint format
+.PHONY: help setup demo test lint audit format
 help:
 	@echo "make demo     set up, then run everything on a few videos   (VIDEOS=DIR PORTRAIT=FILE for your own)"
 	@echo "make test     set up, then run the tests                    (ARGS='-k crop' to choose)"
 	@echo "make lint     set up, then check style, format and types"
+	@echo "make audit    set up, then ask whether a locked package has a known vulnerability"
 	@echo "make format   put the code into the project's format"
 	@echo "make setup    make .venv from uv.lock"
 
@@ -24,6 +25,9 @@ lint: setup
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+
+audit: setup
+	@infra/audit.sh $(ARGS)
 
 format: setup
 	.venv/bin/ruff check --fix
