@@ -1,10 +1,17 @@
-"""The model card that goes with a registered model."""
+"""The model card that goes with a registered model: what it is, what it learnt from, how good it is, and its limits."""
 
 import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from liax import storage
+from liax.errors import UserError
 from liax.model.config import ModelConfig
-from liax.training.checkpoint import TRAIN_FILE, Checkpoint
+from liax.registry.origin import Origin, training_set
+from liax.shards import CommitSample
+from liax.training.checkpoint import CheckpointState
 
 _TEMPLATE = """# {name}
 
@@ -16,9 +23,16 @@ A LIA-X network (arXiv 2508.09959): it animates a portrait with the motion of a 
 | width multiplier | {width:g} |
 | motion dictionary | {directions} directions |
 | weights | averaged generator, float32, after {step} training steps |
+| trained with | {code} |
 
 ## Results in training
 {metrics}
+
+## Evaluation
+{evaluation}
+
+## Training data
+{data}
 
 ## Limits and misuse
 It redraws one face in a square crop framed like its training clips; large turns, covered faces and hands fail. It can
@@ -26,41 +40,133 @@ make a person appear to do or say what they did not: animate only people who hav
 synthetic. Who is in the training videos decides for whom it works well; that was not measured here.
 
 ## Licence
-That of the project the weights were trained with, and no wider than the training videos' licences allow.
+That of the project the weights were trained with, and no wider than the training videos' licences allow. Those are not
+recorded: whoever trained the model has to know them.
 
 ## Training settings
 ```yaml
-{settings}```
+{settings}
+```
 """
-_SHOWN = ("l1_first", "l1_last", "val_l1", "val_l1_copy")
+_SHOWN = ("l1_first", "l1_last")
+_VALIDATION = "val_"
+_SPLITS = ("train", "val", "test")
 
 
-def model_card(name: str, checkpoint: Checkpoint, config: ModelConfig) -> str:
-    """The card's Markdown."""
-    settings = storage.read_bytes(storage.join(checkpoint.url, TRAIN_FILE)).decode()
+def model_card(name: str, state: CheckpointState, config: ModelConfig, origin: Origin, evaluation: str | None) -> str:
+    """The card's Markdown.
+
+    Args:
+        name: of the registered model.
+        state: of the checkpoint.
+        config: of the network.
+        origin: of the checkpoint.
+        evaluation: what `evaluation_table` gave; None for none.
+    """
     return _TEMPLATE.format(
         name=name,
         size_px=config.size_px,
         width=config.width,
         directions=config.directions,
-        step=checkpoint.state.step,
-        metrics=_metrics_table(checkpoint),
-        settings=settings,
+        step=state.step,
+        code=_code(origin),
+        metrics=_metrics_table(state, origin),
+        evaluation=evaluation or "None was given: `liax evaluate`, then `liax register … --evaluation`.",
+        data=_data_report(origin),
+        settings=origin.settings,
     )
 
 
-def run_folder(checkpoint: Checkpoint) -> str:
-    """The output folder of the run that made a checkpoint: it is in `<output>/checkpoints/<step>`."""
-    return checkpoint.url.rsplit("/", 2)[0]
+def evaluation_table(evaluation: str, weights_sha256: str) -> str:
+    """The table of a finished evaluation, to stand in a card.
+
+    Args:
+        evaluation: output of `liax evaluate`.
+        weights_sha256: that it must be of.
+
+    Raises:
+        UserError: it is no finished evaluation, or of other weights.
+    """
+    url = storage.join(evaluation.rstrip("/"), "summary.json")
+    try:
+        measured = json.loads(storage.read_bytes(url))["model"]["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{url} is no evaluation's: give the output of `liax evaluate`") from None
+    if measured != weights_sha256:
+        raise UserError(
+            f"{evaluation} is the evaluation of other weights ({measured[:12]}…, and the checkpoint's are "
+            f"{weights_sha256[:12]}…): evaluate this checkpoint"
+        )
+    table = storage.read_bytes(storage.join(evaluation.rstrip("/"), "table.md")).decode()
+    # Its title names the model by a path; its headings go below the card's.
+    return re.sub(r"^#", "##", table.partition("\n")[2].strip(), flags=re.MULTILINE)
 
 
-def _metrics_table(checkpoint: Checkpoint) -> str:
-    url = storage.join(run_folder(checkpoint), "summary.json")
+def _code(origin: Origin) -> str:
+    commit = origin.code.get("git_commit")
+    if commit is None:
+        return "code that was not recorded"
+    return f"git commit {commit}{' with changes' if origin.code.get('dirty') == 'true' else ''}"
+
+
+def _metrics_table(state: CheckpointState, origin: Origin) -> str:
+    """The run's summary where it is of this step, else the validation that the checkpoint was kept by."""
+    url = storage.join(origin.output, "summary.json")
+    values = _read(url)
+    if values.get("steps") == state.step:
+        names = [*(name for name in _SHOWN if name in values), *(n for n in values if n.startswith(_VALIDATION))]
+        note = "L1 is on pictures in [-1, 1]; `_copy` is the error of showing the source picture unchanged."
+    elif state.score is not None:
+        values, names = {"val_l1": state.score}, ["val_l1"]
+        note = "L1 is on pictures in [-1, 1], on held-out clips after this step; the run went on, or was stopped."
+    else:
+        return "Not known: the run has no summary of this step, and nothing was validated at it."
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {values[name]:.4f} |" for name in names), "", note])
+
+
+def _data_report(origin: Origin) -> str:
+    shards = training_set(origin)
+    named = f"Shard set {origin.set_id}, at {origin.shards}"
+    if shards is None:
+        return f"{named}; it could not be read when the model was registered."
+    by_split: dict[str, list[CommitSample]] = defaultdict(list)
+    for ref in shards.samples:
+        by_split[ref.sample.split].append(ref.sample)
+    lines = [f"{named}.", "", "| split | videos | people | clips | hours |", "|---|---|---|---|---|"]
+    lines += [_row(split, by_split[split]) for split in _SPLITS if split in by_split]
+    if not any(ref.sample.identity for ref in shards.samples):
+        lines += ["", "People were not told apart: each video counts as one."]
+    return "\n".join([*lines, *_preprocessing(origin.shards)])
+
+
+def _row(split: str, samples: Sequence[CommitSample]) -> str:
+    videos = {sample.source_sha256 for sample in samples}
+    people = {sample.identity or sample.source_sha256 for sample in samples}
+    hours = sum(sample.frames / sample.fps for sample in samples) / 3600
+    return f"| {split} | {len(videos):,} | {len(people):,} | {len(samples):,} | {hours:,.2f} |"
+
+
+def _preprocessing(shards: str) -> Iterator[str]:
+    """What became of the videos that the set was made from, where its summary is there."""
+    found = _read(storage.join(shards, "summary.json"))
+    if not {"sources", "sources_kept", "source_hours", "sources_by_result"} <= found.keys():
+        return
+    yield ""
+    yield (
+        f"Made from {found['sources']:,} videos, {found['source_hours']:,.2f} hours that could be used; "
+        f"{found['sources_kept']:,} gave clips."
+    )
+    lost = {reason: count for reason, count in found["sources_by_result"].items() if reason != "kept"}
+    if lost:
+        told = ", ".join(f"{reason.replace('_', ' ')} ({count:,})" for reason, count in lost.items())
+        yield f"The others gave none: {told}."
+
+
+def _read(url: str) -> dict[str, Any]:
+    """A summary; empty where there is none."""
     if not storage.exists(url):
-        return "Not known: the checkpoint's run has no summary."
-    values = json.loads(storage.read_bytes(url))
-    if values.get("steps") != checkpoint.state.step:
-        return "Not summarised: the checkpoint is from before the end of its run."
-    rows = [f"| {name} | {values[name]:.4f} |" for name in _SHOWN if name in values]
-    note = "L1 is on pictures in [-1, 1]; `val_l1_copy` is the error of showing the source picture unchanged."
-    return "\n".join(["| | |", "|---|---|", *rows, "", note])
+        return {}
+    try:
+        return dict(json.loads(storage.read_bytes(url)))
+    except (ValueError, TypeError):
+        raise UserError(f"{url} is damaged, and the model card quotes it: remove it, or write it again") from None

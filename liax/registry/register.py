@@ -1,46 +1,57 @@
-"""From a checkpoint to a version of a registered model in MLflow."""
+"""From a checkpoint to a version of a registered model in MLflow, all of it or nothing."""
 
 import hashlib
-import os
+import json
 import shutil
 import tempfile
-import warnings
-from importlib import metadata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import liax
 from liax import storage
 from liax.errors import JobError, UserError
 from liax.model.config import ModelConfig
-from liax.registry.card import model_card, run_folder
+from liax.registry.card import evaluation_table, model_card
+from liax.registry.logged_model import logged_model
 from liax.registry.names import FOLDER, HASH_TAG, MODEL_FILES, REQUIRED_FILES, check_alias, check_name
+from liax.registry.origin import Origin, origin_of, training_run
 from liax.tracking.address import tracking_uri as resolve_uri
-from liax.tracking.client import address_in_use, connect, experiment_id, first_line, git_commit
+from liax.tracking.address import without_password
+from liax.tracking.client import address_in_use, connect, experiment_id, failure_of, first_line, git_commit
 from liax.training.checkpoint import Checkpoint, open_checkpoint
-from liax.training.run_record import read_run
-
-if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
 
 _EXPERIMENT = "liax"
+_WEIGHTS, _CONTROLS, _CARD = "model.safetensors", "controls.json", "README.md"
 
 
-def register(checkpoint_url: str, name: str, alias: str | None = None, tracking_uri: str | None = None) -> str:
+def register(
+    checkpoint_url: str,
+    name: str,
+    alias: str | None = None,
+    tracking_uri: str | None = None,
+    *,
+    controls: str | None = None,
+    evaluation: str | None = None,
+) -> str:
     """Register a checkpoint's averaged generator, and point an alias at it.
 
     Args:
-        checkpoint_url: a checkpoint's folder, or the output of a training, whose latest checkpoint is taken.
+        checkpoint_url: a checkpoint's folder; the output of a training, whose latest checkpoint is taken; or
+            `<output>/checkpoints/best`.
         name: of the registered model, made if there is none.
         alias: moved to the new version, or None.
         tracking_uri: MLflow's address, see `liax.tracking.address.tracking_uri`.
+        controls: names of the directions, a JSON file; None for the checkpoint's `controls.json`, if it has one.
+        evaluation: output of an evaluation of these weights, whose table goes into the model card.
 
     Returns:
         The new version's number.
 
     Raises:
-        UserError: a name is not allowed, there is no complete checkpoint, MLflow is not there or refuses.
-        JobError: MLflow failed half way; no version is left behind.
+        UserError: a name is not allowed, there is no complete checkpoint with averaged weights, what is given does not
+            belong to it, MLflow is not there or refuses.
+        JobError: MLflow or its storage failed half way; nothing is left behind that they let be removed.
     """
     check_name(name)
     if alias is not None:
@@ -48,42 +59,45 @@ def register(checkpoint_url: str, name: str, alias: str | None = None, tracking_
     if not storage.is_s3(checkpoint_url):
         checkpoint_url = str(Path(checkpoint_url).absolute())  # its run is found by the folders above it
     checkpoint = open_checkpoint(checkpoint_url.rstrip("/"))
+    if _WEIGHTS not in checkpoint.state.files or not storage.exists(storage.join(checkpoint.url, _WEIGHTS)):
+        raise UserError(f"the checkpoint {checkpoint.url} has no averaged weights, {_WEIGHTS}: choose another")
     uri = resolve_uri(tracking_uri)
     client = connect(uri)
-    from mlflow.exceptions import MlflowException
-
     with tempfile.TemporaryDirectory(prefix="liax-") as scratch:
-        folder = Path(scratch, FOLDER)
-        config = _write_folder(folder, checkpoint, name)
-        hashes = {f"{HASH_TAG}{file.name}": _sha256(file) for file in sorted(folder.iterdir())}
-        run = read_run(run_folder(checkpoint))
+        folder, origin = Path(scratch, FOLDER), origin_of(checkpoint)
+        config = _collect(folder, checkpoint, controls)
+        table = evaluation_table(evaluation, _sha256(folder / _WEIGHTS)) if evaluation is not None else None
+        card = model_card(name, checkpoint.state, config, origin, table)
+        (folder / _CARD).write_text(card, encoding="utf-8")
         tags = {
-            "step": str(checkpoint.state.step),
+            "steps": str(checkpoint.state.step),
             "size_px": str(config.size_px),
-            "set_id": run.set_id if run else "unknown",
-            **git_commit(),
-            **hashes,
+            **origin.tags(),
+            **{f"registered_by/{key}": value for key, value in git_commit().items()},
+            **{f"{HASH_TAG}{file.name}": _sha256(file) for file in sorted(folder.iterdir())},
         }
-        run_id = run.mlflow_run_id if run is not None and run.tracking_uri == uri else None
-        try:
-            with address_in_use(uri):
-                model_uri, run_id = _log(client, uri, folder, run_id)
-                version = _add_version(client, name, model_uri, run_id, tags, alias)
-        except (MlflowException, OSError) as error:
-            raise JobError(f"MLflow at {uri} did not take the model: {first_line(error)}") from None
+        with _told(uri), address_in_use(uri):
+            return _upload(client, uri, folder, name, alias, tags, origin)
+
+
+def _upload(
+    client: Any, uri: str, folder: Path, name: str, alias: str | None, tags: dict[str, str], origin: Origin
+) -> str:
+    run = training_run(origin, client, uri)
+    within = str(run.info.experiment_id) if run else experiment_id(client, uri, _EXPERIMENT)
+    run_id = str(run.info.run_id) if run else None
+    with logged_model(client, uri, folder, within, run_id) as model_id:
+        version = _add_version(client, name, model_id, run_id, tags, alias)
+    if run_id is not None:
+        from mlflow.entities import LoggedModelOutput
+
+        # Last, because it cannot be taken back; what it is for is a link on the page of the run.
+        failure_of(lambda: client.log_outputs(run_id, [LoggedModelOutput(model_id, int(tags["steps"]))]))
     return version
 
 
-def requirements() -> list[str]:
-    """What a machine must install to use the model: liax's own dependencies at the versions that are used here."""
-    from packaging.requirements import Requirement
-
-    needed = [Requirement(text) for text in metadata.requires("liax") or []]
-    names = [r.name for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})]
-    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in ["mlflow", *names]]
-
-
-def _write_folder(folder: Path, checkpoint: Checkpoint, name: str) -> ModelConfig:
+def _collect(folder: Path, checkpoint: Checkpoint, controls: str | None) -> ModelConfig:
+    """Copy the model's files, each as it was written, into a new folder."""
     from liax.model.weights import load_model
 
     config = load_model(checkpoint.url).config  # a checkpoint that does not load is not registered
@@ -95,68 +109,76 @@ def _write_folder(folder: Path, checkpoint: Checkpoint, name: str) -> ModelConfi
                 shutil.copyfile(local, folder / file)
             if file in checkpoint.state.files and _sha256(folder / file) != checkpoint.state.files[file]:
                 raise UserError(f"{url} was changed or damaged since it was written: choose another checkpoint")
-    (folder / "README.md").write_text(model_card(name, checkpoint, config), encoding="utf-8")
+    if controls is not None:
+        (folder / _CONTROLS).write_bytes(storage.read_bytes(controls))
+    if (folder / _CONTROLS).exists():
+        _check_controls(folder / _CONTROLS, controls or storage.join(checkpoint.url, _CONTROLS))
     return config
 
 
-def _log(client: Any, uri: str, folder: Path, run_id: str | None) -> tuple[str, str]:
-    """Upload the model into a run; returns its URI and the run."""
-    # MLflow would copy the lock file of whatever project the working folder belongs to into the model.
-    os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
-    import mlflow
-
-    experiment = None if run_id else experiment_id(client, uri, _EXPERIMENT)
-    status = client.get_run(run_id).info.status if run_id else "FINISHED"
-    with warnings.catch_warnings(), mlflow.start_run(run_id, experiment_id=experiment) as run:
-        warnings.simplefilter("ignore", UserWarning)  # advice on type hints and examples
-        logged = mlflow.pyfunc.log_model(
-            name=FOLDER,
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-            artifacts={FOLDER: str(folder)},
-            code_paths=[str(Path(liax.__file__).parent)],
-            pip_requirements=requirements(),
-            signature=signature(),
-        )
-        run_id = str(run.info.run_id)
-    client.update_run(run_id, status=status)  # MLflow has marked the training finished, whatever it was
-    return str(logged.model_uri), run_id
+def _check_controls(file: Path, named: str) -> None:
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise UserError(f"{named} is not JSON ({error}): give the names of the directions as a JSON object") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{named} holds no JSON object: give the names of the directions as one")
 
 
-def _add_version(client: Any, name: str, model_uri: str, run_id: str, tags: dict[str, str], alias: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    is_new = not client.search_registered_models(f"name = '{name}'")
-    if is_new:
-        client.create_registered_model(name)
-    made = None
+def _add_version(
+    client: Any, name: str, model_id: str, run_id: str | None, tags: dict[str, str], alias: str | None
+) -> str:
+    is_new, made = _make_name(client, name), None
     try:
         made = client.create_model_version(
-            name, source=model_uri, run_id=run_id, tags=tags, model_id=model_uri.removeprefix("models:/")
+            name, source=f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id
         )
         if alias is not None:
             client.set_registered_model_alias(name, alias, made.version)
-    except (MlflowException, OSError):
+    except BaseException:
+        if made is not None:
+            failure_of(lambda: client.delete_model_version(name, made.version))
         if is_new:
-            client.delete_registered_model(name)
-        elif made is not None:
-            client.delete_model_version(name, made.version)
+            failure_of(lambda: _remove_name(client, name))
         raise
     return str(made.version)
 
 
-def signature() -> "ModelSignature":
-    """What the plain MLflow model takes and gives, see `liax.registry.pyfunc_model`."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import AnyType
+def _make_name(client: Any, name: str) -> bool:
+    """Whether the registered model had to be made."""
+    from mlflow.exceptions import MlflowException
 
-    row: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.binary, "source"),
-        ColSpec(DataType.binary, "driving"),
-        # Not an object with named properties: MLflow refuses a table in which only some rows have one.
-        ColSpec(AnyType(), "options", required=False),
-    ]
-    return ModelSignature(Schema(row), Schema([ColSpec(DataType.binary, "video")]))
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return False
+    return True
+
+
+def _remove_name(client: Any, name: str) -> None:
+    """Unless someone else has added a version to it meanwhile."""
+    if not client.search_model_versions(f"name = '{name}'"):
+        client.delete_registered_model(name)
+
+
+@contextmanager
+def _told(uri: str) -> Iterator[None]:
+    """What MLflow and its storage say becomes one line."""
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    # MLflow's clients of storages let the storages' own errors through.
+    except (MlflowException, OSError, Boto3Error, BotoCoreError, ClientError) as error:
+        left = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+        raise JobError(
+            f"MLflow at {without_password(uri)} did not take the model: {first_line(error)}{left}; check that its "
+            "storage can be reached from here, and the credentials, and register it again"
+        ) from None
 
 
 def _sha256(path: Path) -> str:

@@ -9,9 +9,10 @@ import torch
 
 from liax.errors import JobError, UserError
 from liax.model.weights import load_model
+from liax.registry.logged_model import requirements
 from liax.registry.names import check_alias, check_name, parse_uri
 from liax.registry.pull import pull
-from liax.registry.register import register, requirements
+from liax.registry.register import register
 from liax.tracking.client import connect
 from liax.training.checkpoint import open_checkpoint
 from liax.training.config import TrainConfig
@@ -63,7 +64,7 @@ def test_an_alias_moves(trained: str, uri: str, tmp_path: Path) -> None:
     version = register(str(Path(trained, "checkpoints", "00000002")), "face", "moving", uri)
     client = connect(uri)
     assert client.get_model_version_by_alias("face", "moving").version == int(version)
-    assert client.get_model_version("face", version).tags["step"] == "2"
+    assert client.get_model_version("face", version).tags["steps"] == "2"
 
 
 @pytest.mark.parametrize("wanted", ["models:/face@nobody", "models:/face/99", "models:/nothing/1"])
@@ -86,6 +87,7 @@ def test_a_changed_file_is_refused(trained: str, tmp_path: Path) -> None:
 
 def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     model = mlflow.pyfunc.load_model("models:/face@candidate")
@@ -103,10 +105,10 @@ def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: p
     wanted = {name: value for name, value in many.items() if value is not None}
     assert seen == [{}, {}, {"crop": False, "paste_back": True}, {"mode": "absolute"}, {"start_frame": 2}, wanted]
     assert model.predict([{"source": b"s", "driving": b"d", "options": {}}]) == [b"s+d"]
-    with pytest.raises(ValueError, match="unknown option 'speed'"):
+    with pytest.raises(MlflowException, match="unknown option 'speed'"):
         model.predict([{"source": b"s", "driving": b"d", "options": {"speed": 2}}])
     for option in ("crop", "paste_back"):
-        with pytest.raises(ValueError, match="'no' is neither true nor false"):
+        with pytest.raises(MlflowException, match="'no' is neither true nor false"):
             model.predict([{"source": b"s", "driving": b"d", "options": {option: "no"}}])
 
 
