@@ -17,7 +17,7 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
         num_cpus: cores of a local Ray; None for all of the machine's.
 
     Raises:
-        UserError: there is no Ray at `RAY_ADDRESS`.
+        UserError: there is no Ray at `RAY_ADDRESS`, or one of another version.
     """
     # Before the import: Ray reads these when it is loaded.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -40,10 +40,18 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
     except ConnectionError as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"no Ray at RAY_ADDRESS={address}: {reason}; start it, or unset RAY_ADDRESS") from None
+    except RuntimeError as error:
+        if "Version mismatch" not in str(error):
+            raise _not_started(error) from error
+        raise UserError(f"{' '.join(str(error).split())}: start the job from the cluster's own environment") from None
     except Exception as error:  # Ray raises a bare one when a node starts too slowly
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise JobError(f"Ray did not start: {reason} Try again when the machine is less busy.") from error
+        raise _not_started(error) from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _not_started(error: Exception) -> JobError:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return JobError(f"Ray did not start: {reason} Try again when the machine is less busy.")

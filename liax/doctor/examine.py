@@ -71,7 +71,7 @@ def judge_size(nodes: Sequence[Node], wanted_nodes: int | None, wanted_gpus: int
     findings = []
     for node in nodes:
         gpus = f", {node.gpus} GPU{'s' if node.gpus > 1 else ''}" if node.gpus else ""
-        seen = f"{node.cpus:g} cores{gpus}, {node.memory_bytes / GIB:.0f} GiB for jobs"
+        seen = f"{node.cpus:g} core{'' if node.cpus == 1 else 's'}{gpus}, {node.memory_bytes / GIB:.0f} GiB for jobs"
         role = "the head: " if node.head else ""
         findings.append(Finding("nodes", "ok", role + seen, nodes=(node.name,)))
     mend = "see `ray status` for what is coming and what cannot; a machine whose `ray start` failed says why itself"

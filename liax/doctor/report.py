@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from liax.doctor.findings import STATES, Finding, State, fold, worst
 
-_CHECK_WIDTH, _STATE_WIDTH, _WIDTH = 15, 13, 120
+_CHECK_WIDTH, _STATE_WIDTH, _WIDTH = 16, 13, 120
 _NAMED = 6
 """How many nodes are named; of more, the number is told. Our choice, because that many fit in a line."""
 _SHOWN: dict[State, str] = {"ok": "ok", "warning": "warning", "wrong": "WRONG", "not checked": "not checked"}
@@ -24,7 +24,11 @@ def text(findings: Sequence[Finding], nodes: int) -> str:
     order = {check: place for place, check in enumerate(dict.fromkeys(finding.check for finding in findings))}
     ranks = {state: place for place, state in enumerate(reversed(STATES))}
     folded = sorted(fold(findings), key=lambda finding: (order[finding.check], ranks[finding.state]))
-    return "\n".join(line for finding in folded for line in _lines(finding, nodes))
+    lines: list[str] = []
+    for place, finding in enumerate(folded):
+        again = place > 0 and folded[place - 1].check == finding.check
+        lines += _lines(finding, "" if again else finding.check, nodes)
+    return "\n".join(lines)
 
 
 def closing(findings: Sequence[Finding]) -> str:
@@ -51,8 +55,8 @@ def as_json(findings: Sequence[Finding]) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def _lines(finding: Finding, nodes: int) -> list[str]:
-    head = f"{finding.check:<{_CHECK_WIDTH}}{_SHOWN[finding.state]:<{_STATE_WIDTH}}"
+def _lines(finding: Finding, check: str, nodes: int) -> list[str]:
+    head = f"{check:<{_CHECK_WIDTH}}{_SHOWN[finding.state]:<{_STATE_WIDTH}}"
     where = _where(finding.nodes, nodes)
     seen = f"{where}: {finding.seen}" if where else finding.seen
     indent = " " * len(head)

@@ -153,22 +153,14 @@ def judge_storage(check: str, url: str, told: Mapping[str, Rate | str], lost: Ma
 
 
 def _slow(rates: Mapping[str, Rate]) -> list[str]:
-    if not rates:
-        return []
-    reads, writes = ({node: time_s(rate) for node, rate in rates.items()} for time_s in (_read_s, _write_s))
-    found = (
-        {node for node, taken_s in times.items() if taken_s * SLOW_SHARE > median(times.values())}
-        for times in (reads, writes)
-    )
-    return [node for node in rates if node in set().union(*found)]
-
-
-def _read_s(rate: Rate) -> float:
-    return rate.read_s
-
-
-def _write_s(rate: Rate) -> float:
-    return rate.write_s or 0.0
+    """The nodes that write or read at less than `SLOW_SHARE` of the median rate."""
+    usual_write_s = median([rate.write_s or 0.0 for rate in rates.values()] or [0.0])
+    usual_read_s = median([rate.read_s for rate in rates.values()] or [0.0])
+    return [
+        node
+        for node, rate in rates.items()
+        if (rate.write_s or 0.0) * SLOW_SHARE > usual_write_s or rate.read_s * SLOW_SHARE > usual_read_s
+    ]
 
 
 def _told(rates: Sequence[Rate]) -> str:
@@ -179,10 +171,8 @@ def _told(rates: Sequence[Rate]) -> str:
             rate.size_bytes / 1e6 / taken_s for rate, taken_s in zip(rates, times, strict=True) if taken_s is not None
         )
         if per_s:
-            span = (
-                f"{per_s[0]:.3g}" if f"{per_s[0]:.3g}" == f"{per_s[-1]:.3g}" else f"{per_s[0]:.3g} to {per_s[-1]:.3g}"
-            )
-            parts.append(f"{verb} {span} MB/s")
+            ends = dict.fromkeys(f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" for rate in (per_s[0], per_s[-1]))
+            parts.append(f"{verb} {' to '.join(ends)} MB/s")
     return ", ".join(parts)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from liax.doctor.findings import Finding, failures
 from liax.doctor.nodes import Node, ask
 from liax.errors import UserError
+from liax.tracking.address import without_password
 
 CHECK = "MLflow"
 EXPERIMENT = "liax-doctor"
@@ -32,7 +33,7 @@ def check_tracking(nodes: Sequence[Node], uri: str, limit_s: float) -> list[Find
         try_upload(uri)
     except UserError as error:
         return [Finding(CHECK, "wrong", f"from this machine: {error}", _MEND)]
-    findings = [Finding(CHECK, "ok", f"from this machine: {uri} answers, and stores files")]
+    findings = [Finding(CHECK, "ok", f"from this machine: {without_password(uri)} answers, and stores files")]
     if not uri.startswith("http"):
         seen = "the other machines: it is a database, which only the one that starts a job speaks with"
         return [*findings, Finding(CHECK, "not checked", seen)]
@@ -77,4 +78,6 @@ def try_upload(uri: str) -> None:
 
     failure = failure_of(upload)
     if failure is not None:
-        raise UserError(f"MLflow at {uri} does not keep files: {failure}; see where it stores its artifacts")
+        raise UserError(
+            f"MLflow at {without_password(uri)} does not keep files: {failure}; see where it stores its artifacts"
+        )

@@ -3,11 +3,13 @@
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from liax import __version__
 from liax.doctor.findings import Finding
+from liax.doctor.nodes import NO_ANSWER, ask, living
 from liax.errors import UserError
 
 PACKAGES = (
@@ -15,6 +17,8 @@ PACKAGES = (
     "scenedetect-headless", "dlib-bin", "imageio-ffmpeg", "pyarrow", "safetensors", "boto3", "pydantic",
 )  # fmt: skip
 """What decides how nodes talk with each other, what a step computes, or which bytes a shard has."""
+TRAINING = ("python", "liax", "ray", "torch", "deepspeed", "numpy", "av")
+"""What all workers of a training must agree in: the others do not touch a step."""
 CODE = "liax's code"
 NONE = "none"
 CHECK = "versions"
@@ -28,7 +32,13 @@ _MEND_PACKAGES = "make that machine anew, from the image of the others or uv.loc
 
 def versions_here() -> dict[str, str]:
     """This process's versions by name: Python, the packages, and a number made from the code of liax itself."""
-    return {"python": platform.python_version(), CODE: _code_number(), **{name: _version(name) for name in PACKAGES}}
+    return {**versions_of(("python", "liax", *PACKAGES)), CODE: _code_number()}
+
+
+def versions_of(names: Sequence[str]) -> dict[str, str]:
+    """This process's versions of Python, liax and packages, by name."""
+    own = {"python": platform.python_version(), "liax": __version__}
+    return {name: own.get(name) or _version(name) for name in names}
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
@@ -44,15 +54,38 @@ def require_same(wanted: Mapping[str, str], node: str) -> None:
     """Raise UserError if this process has other versions than those that a job was started with.
 
     Args:
-        wanted: `versions_here()` of the process that started the job.
+        wanted: `versions_of(…)` in the process that started the job.
         node: name of this machine.
     """
-    found = differences(versions_here(), wanted)
+    found = differences(versions_of(tuple(wanted)), wanted)
     if found:
-        raise UserError(
-            f"node {node} has other versions than the start of this job: {', '.join(found)}; take it out of the "
-            "cluster or make it anew like the others, and see `liax doctor`"
-        )
+        raise _other_versions(node, found)
+
+
+def require_equal(names: Sequence[str], limit_s: float = 60.0) -> None:
+    """Ask all nodes for their versions before a job begins. Ray must be running.
+
+    Args:
+        names: what they must agree in.
+        limit_s: how long is waited. Our choice, because a process starts within seconds; who does not answer is left
+            to Ray, which gives it no work either.
+
+    Raises:
+        UserError: a node has another version than this process, or cannot load liax.
+    """
+    import ray
+
+    nodes = living(ray.nodes())
+    if len(nodes) < 2:
+        return
+    told, failed = ask({node: (tuple(names),) for node in nodes}, versions_of, limit_s)
+    wanted = versions_of(names)
+    for node, found in told.items():
+        if other := differences(found, wanted):
+            raise _other_versions(node, other)
+    for node, failure in failed.items():
+        if not failure.startswith(NO_ANSWER):
+            raise UserError(f"node {node} cannot take part: {failure}; see `liax doctor`")
 
 
 def judge_versions(versions: Mapping[str, Mapping[str, str]], here: Mapping[str, str]) -> list[Finding]:
@@ -71,8 +104,15 @@ def judge_versions(versions: Mapping[str, Mapping[str, str]], here: Mapping[str,
             findings.append(Finding(CHECK, "wrong", ", ".join(other), mend, (node,)))
         else:
             same.append(node)
-    shown = ", ".join(f"{name} {usual[name]}" for name in ("python", "ray", "torch", "mlflow", CODE))
+    shown = ", ".join(f"{name} {usual[name]}" for name in ("python", "ray", "torch", "mlflow", "liax", CODE))
     return [*findings, Finding(CHECK, "ok", shown, nodes=tuple(same))]
+
+
+def _other_versions(node: str, found: Sequence[str]) -> UserError:
+    return UserError(
+        f"node {node} has other versions than the start of this job: {', '.join(found)}; take it out of the cluster or "
+        "make it anew like the others, and see `liax doctor`"
+    )
 
 
 def _usual(values: list[str], here: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from liax import storage
+from liax.doctor.versions import TRAINING, versions_of
 from liax.errors import JobError, UserError
 from liax.progress import say
 from liax.training.board import Board, BoardState, LocalBoard
@@ -148,7 +149,12 @@ def _trainer(config: TrainConfig, board: Board, mark: str) -> Any:
     loop: Any = work
     return TorchTrainer(
         loop,
-        train_loop_config={"config": config.model_dump(mode="json"), "board": board, "mark": mark},
+        train_loop_config={
+            "config": config.model_dump(mode="json"),
+            "board": board,
+            "mark": mark,
+            "versions": versions_of(TRAINING),
+        },
         torch_config=GroupConfig(),
         scaling_config=ray.train.ScalingConfig(**scaling),
         run_config=ray.train.RunConfig(

@@ -19,6 +19,7 @@ from ray.train.v2._internal.execution.context import get_train_context
 from torch.distributed import TCPStore
 
 from liax import storage
+from liax.doctor.versions import require_same
 from liax.errors import LiaxError, ProcessDied, StorageError, UserError
 from liax.training.board import Board
 from liax.training.config import TrainConfig
@@ -40,24 +41,27 @@ def work(parameters: dict[str, Any]) -> bool:
     """Train on this worker, as Ray Train calls it.
 
     Args:
-        parameters: `config`, as `TrainConfig.model_dump` gives it; `board`; `mark`, see `require_shared`.
+        parameters: `config`, as `TrainConfig.model_dump` gives it; `board`; `mark`, see `require_shared`; `versions`,
+            see `require_same`.
 
     Returns:
         Whether training is finished; else it goes on with other workers.
     """
     try:
-        return _work(TrainConfig.model_validate(parameters["config"]), parameters["board"], parameters["mark"])
+        config = TrainConfig.model_validate(parameters["config"])
+        return _work(config, parameters["board"], parameters["mark"], parameters["versions"])
     finally:
         _left.set()
 
 
-def _work(config: TrainConfig, board: Board, mark: str) -> bool:
+def _work(config: TrainConfig, board: Board, mark: str, versions: dict[str, str]) -> bool:
     if board.read().failure is not None:
         return False  # Ray has started the workers again after an error that would only repeat
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), usable_workers(config.batch, context.get_world_size())
     finished = True
     try:
+        require_same(versions, ray.util.get_node_ip_address())
         require_shared(config, mark, ray.util.get_node_ip_address())
         store = _meet(rank)
         if rank < world_size:
