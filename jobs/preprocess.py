@@ -48,13 +48,16 @@ def run(argv: Sequence[str]) -> int:
     )
     if job is None:
         return 0
+    from liax.doctor.versions import require_equal
     from pipelines.graph import open_preprocessing, preprocess  # heavy, and not needed for --help
+    from pipelines.run import LIBRARIES
 
     # Where it is logged is no part of what is made, and must not change its name.
     config = PreprocessConfig.model_validate(job.model_dump(exclude={"tracking"}))
     opened, uris = open_preprocessing(config)
     address = _open_log(job.tracking)
     with ray_session.session(config.workers):
+        require_equal(("python", "liax", *LIBRARIES))
         summary = preprocess(config, opened, uris)
     say(summary.text())
     say(f"shards and report: {opened.url}")
