@@ -3,7 +3,8 @@
 MLflow runs this file's code; no object is unpickled. A row has `source` (a picture file's bytes), `driving` (a video
 file's bytes) and, if wanted, `options` with any of mode, crop, face, paste_back, controls and start_frame, which are
 those of `liax.inference.animator.Animator.animate`; the sound is the driving video's. The answer is one mp4 file's
-bytes a row.
+bytes a row. A row that cannot be animated raises MlflowException, whose text `mlflow models serve` answers with. That
+gives an answer 60 seconds, or what its `--timeout` says: a long video needs more.
 """
 
 import tempfile
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pandas
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from liax.errors import LiaxError
 
 if TYPE_CHECKING:
     from liax.inference.animator import Animator
@@ -68,19 +72,36 @@ class AnimatorModel(PythonModel):
         return [self._animate(row) for row in model_input.to_dict("records")]
 
     def _animate(self, row: dict[str, Any]) -> bytes:
-        given = row.get("options")
-        if not isinstance(given, dict):  # absent options come as None or, from a column with gaps, as NaN
-            given = {}
-        unknown = [name for name in given if name not in OPTIONS]
-        if unknown:
-            raise ValueError(f"unknown option '{unknown[0]}'; known: {', '.join(OPTIONS)}")
-        options = {name: OPTIONS[name](value) for name, value in given.items() if value is not None}
+        options = _options(row.get("options"))
+        for name in ("source", "driving"):
+            if not isinstance(row[name], bytes):
+                raise MlflowException.invalid_parameter_value(f"a row has no {name}: give a file's bytes")
         with tempfile.TemporaryDirectory(prefix="liax-") as folder:
             source, driving, out = Path(folder, "source"), Path(folder, "driving"), Path(folder, "out.mp4")
             source.write_bytes(row["source"])
             driving.write_bytes(row["driving"])
-            self._animator.animate(source, driving, out, **options)
+            try:
+                self._animator.animate(source, driving, out, **options)
+            except LiaxError as error:
+                said = str(error).replace(f"{folder}/", "")
+                raise MlflowException.invalid_parameter_value(said) from None
             return out.read_bytes()
+
+
+def _options(given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict):  # absent options come as None or, from a column with gaps, as NaN
+        return {}
+    unknown = [name for name in given if name not in OPTIONS]
+    if unknown:
+        raise MlflowException.invalid_parameter_value(f"unknown option '{unknown[0]}'; known: {', '.join(OPTIONS)}")
+    options = {}
+    for name, value in given.items():
+        if value is not None:
+            try:
+                options[name] = OPTIONS[name](value)
+            except (TypeError, ValueError) as error:
+                raise MlflowException.invalid_parameter_value(f"option '{name}': {error}") from None
+    return options
 
 
 mlflow.models.set_model(AnimatorModel())
