@@ -56,7 +56,7 @@ def assumptions(options: argparse.Namespace) -> Assumptions:
         if name not in prices:
             raise UserError(f"--price knows no '{name}': give NAME=DOLLARS with one of {', '.join(prices)}")
         prices[name] = _dollars(given, text)
-    measured = {}
+    measured: dict[tuple[str, str, int], float] = {}
     for file in options.gpu_result:
         found = read_gpu(file)
         measured |= {(found.gpu, *network): mfu for network, mfu in found.mfu.items()}

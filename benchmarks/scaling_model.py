@@ -3,7 +3,7 @@
 Everything is counted by the project's own code: parameters, FLOPs, bytes. Nothing here was measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -130,6 +130,27 @@ class Network:
 
 
 NETWORKS = tuple(Network(preset, size_px) for preset in PRESETS for size_px in SIZES_PX)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What the reader may know better, and which MFUs are measured."""
+
+    mfu: float
+    prices_usd: Mapping[str, float]
+    kept: float
+    """Share of the source's frames that end in a clip."""
+    measured_mfu: Mapping[tuple[str, str, int], float]
+    """By GPU, preset and size; where there is none, `mfu`."""
+
+    def mfu_of(self, gpu: Gpu, network: Network) -> float:
+        """Of one GPU by itself."""
+        return self.measured_mfu.get((gpu.name, network.preset, network.size_px), self.mfu)
+
+    def source(self, gpu: Gpu, network: Network) -> str:
+        """Whether that is assumed or measured."""
+        found = (gpu.name, network.preset, network.size_px) in self.measured_mfu
+        return f"{self.mfu_of(gpu, network):.0%}, {'measured' if found else 'assumed'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What preprocessing a corpus takes: cores, bytes and S3 requests. For `benchmarks/scaling.py`.
+"""What preprocessing a corpus takes: cores, bytes, S3 requests and the driver, with the tables of it.
 
 Requests are counted from the code, a call of `liax.storage` each; `tests/benchmarks/test_scaling_requests.py` holds
 them against those of a real run on an S3 server. HEAD costs what GET does, LIST what PUT does, DELETE nothing (AWS S3
@@ -8,7 +8,8 @@ pricing).
 import math
 from dataclasses import dataclass
 
-from benchmarks.scaling_machines import PRICES_USD
+from benchmarks.scaling_model import Assumptions
+from benchmarks.scaling_results import DriverMeasured, Measured, table
 from liax.face import BLENDSHAPES, FACE_POINTS
 from pipelines.config import ShardConfig
 from pipelines.probing import BATCH
@@ -50,11 +51,6 @@ class Requests:
     get: int
     """And HEAD."""
 
-    @property
-    def usd(self) -> float:
-        """What they cost."""
-        return (self.put * PRICES_USD["put1000"] + self.get * PRICES_USD["get1000"]) / 1000
-
 
 def face_bytes() -> int:
     """What is kept of the face in a frame, before it is compressed."""
@@ -92,3 +88,54 @@ def requests(corpus: Corpus, shards: int, tar_bytes: float) -> Requests:
     listed = corpus.videos + batches + 2 * corpus.clips + shards
     put += math.ceil(listed / LISTED_AT_ONCE)
     return Requests(put=put, get=get)
+
+
+def planning_s(few: DriverMeasured, many: DriverMeasured, clips: int) -> float:
+    """Processor time of planning, by a curve a·n + b·n² through two measurements: work for each clip, and each pair."""
+    one, other = few.planning_s / few.clips, many.planning_s / many.clips
+    a_pair = max(0.0, (other - one) / (many.clips - few.clips))
+    return clips * (other + a_pair * (clips - many.clips))
+
+
+def preprocessing(measured: Measured, assumed: Assumptions) -> str:
+    """Core hours, cores for a day and dollars, by kind of source video."""
+    rows = []
+    source_frames = round(FRAMES / assumed.kept)
+    for videos in ("1080p", "512 px", "corpus"):
+        rate = measured.preprocess_frames_per_s[videos]
+        hours = core_hours(source_frames, rate)
+        cost = hours * assumed.prices_usd["core"]
+        rows.append([videos, f"{rate:.1f}", f"{hours:,.0f}", f"{hours / 24:.0f}", f"${cost:,.0f}"])
+    return table(["source videos", "frames/s/core", "core-hours", "cores for one day", "spot cores cost"], rows)
+
+
+def storage(measured: Measured, assumed: Assumptions) -> str:
+    """Bytes and S3 requests of the whole corpus."""
+    corpus = Corpus(frames=FRAMES)
+    shards = corpus.shards(measured.frame_bytes)
+    asked = requests(corpus, shards, ShardConfig().target_bytes)
+    videos_bytes = FRAMES * measured.frame_bytes
+    total_bytes = corpus.shard_bytes(measured.frame_bytes)
+    month = total_bytes / 1e9 * assumed.prices_usd["gb_month"]
+    rows = [
+        ["clips, 512 px", f"{videos_bytes / 1e12:.2f} TB", f"{measured.frame_bytes:,.0f} bytes a frame, measured"],
+        ["with landmarks, poses, blendshapes", f"{total_bytes / 1e12:.2f} TB", "at most: before they are compressed"],
+        ["shards", f"{shards:,}", f"of {ShardConfig().target_bytes / 2**20:.0f} MiB"],
+        ["PUT and LIST", f"{asked.put / 1e6:.1f} M", f"${asked.put / 1000 * assumed.prices_usd['put1000']:.0f}"],
+        ["GET and HEAD", f"{asked.get / 1e6:.1f} M", f"${asked.get / 1000 * assumed.prices_usd['get1000']:.0f}"],
+        ["the shards for a month", f"{total_bytes / 1e12:.2f} TB", f"${month:.0f}"],
+    ]
+    return table(["on S3", "", ""], rows)
+
+
+def driver(measured: Measured, assumed: Assumptions) -> str:
+    """What the driver holds and does for a clip of each video, from fewer of them."""
+    few, many = measured.driver
+    clips = Corpus().clips
+    memory, record, minutes = many.memory_bytes, many.record_bytes, planning_s(few, many, clips) / 60
+    rows = [
+        ["memory", f"{memory / 1024:.1f} KiB a clip", f"{clips * memory / 2**30:.1f} GiB"],
+        ["records read", f"{record / 1024:.1f} KiB of JSON a clip", f"{clips * record / 1e9:.1f} GB"],
+        ["planning", f"{many.planning_s:.0f} s of one core", f"{minutes:.0f} min of one core"],
+    ]
+    return table(["driver", f"measured, {many.clips:,} clips", f"extrapolated, {clips:,} clips"], rows)

@@ -1,6 +1,7 @@
-"""What `benchmarks/scaling.py` takes from measurements: rows of the tables in `benchmarks/results/`."""
+"""Rows of the tables in `benchmarks/results/`, on which `benchmarks/scaling.py` rests; and how it writes its own."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,21 @@ class Measured:
     loader_on: str
     frame_bytes: float
     """Of a clip of 512 px, a frame, as clips are stored by default."""
+    driver: tuple["DriverMeasured", "DriverMeasured"]
+    """Of the two largest numbers of clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverMeasured:
+    """What `benchmarks/preprocess_driver.py` printed of a number of clips."""
+
+    clips: int
+    record_bytes: float
+    """Of JSON, a clip."""
+    memory_bytes: float
+    """A clip."""
+    planning_s: float
+    """Of the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ def read_measured(folder: Path) -> Measured:
         loader_pairs_per_s=_number(loaded, "pairs/s/core", loader),
         loader_on=fact_of(loader, "processor"),
         frame_bytes=_number(stored, "bytes a frame", pairs),
+        driver=_read_driver(folder / "preprocess-driver-cpu.md"),
     )
 
 
@@ -80,6 +97,19 @@ def read_gpu(file: Path) -> GpuMeasured:
     if not best:
         raise UserError(f"{file} has no row of ours with an MFU: run benchmarks.train_step --device cuda")
     return GpuMeasured(gpu, best)
+
+
+def _read_driver(file: Path) -> tuple[DriverMeasured, DriverMeasured]:
+    heads = ("clips", "KiB of JSON a record", "KiB of memory a clip", "planned, s of CPU")
+    rows = [[_number(row, head, file) for head in heads] for row in rows_of(file, *heads)]
+    found = sorted((DriverMeasured(int(row[0]), 1024 * row[1], 1024 * row[2], row[3]) for row in rows), key=_clips)
+    if len(found) < 2 or found[-1].clips == found[-2].clips:
+        raise UserError(f"{file} has no two numbers of clips: run benchmarks.preprocess_driver again")
+    return found[-2], found[-1]
+
+
+def _clips(row: DriverMeasured) -> int:
+    return row.clips
 
 
 def rows_of(file: Path, *heads: str) -> list[Row]:
@@ -120,6 +150,13 @@ def fact_of(file: Path, name: str) -> str:
     if found is None:
         raise UserError(f"{file} does not say its '{name}'")
     return found[1].strip()
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(heads), *map(list, rows)]
+    text = ["| " + " | ".join(cells) + " |" for cells in lines]
+    return "\n".join([text[0], "|---" * len(lines[0]) + "|", *text[1:]])
 
 
 def _number(row: Row, head: str, file: Path) -> float:

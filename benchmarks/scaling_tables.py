@@ -1,7 +1,6 @@
 """The tables of `docs/scaling.md`, as text. `benchmarks/scaling.py` puts them there."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from benchmarks.scaling_machines import (
     CARD_GIB,
@@ -16,74 +15,22 @@ from benchmarks.scaling_machines import (
 from benchmarks.scaling_model import (
     NETWORKS,
     STAGES,
+    Assumptions,
     Network,
     checkpoint_bytes,
     choose,
     least_pairs,
     step_of,
 )
-from benchmarks.scaling_preprocess import FRAMES, Corpus, core_hours, requests
-from benchmarks.scaling_results import Measured
+from benchmarks.scaling_preprocess import FRAMES, Corpus, driver, preprocessing, storage
+from benchmarks.scaling_results import Measured, table
 from liax.training.config import TrainConfig
-from pipelines.config import ShardConfig
 
 LIA_PAIRS = TrainConfig.model_fields["steps"].default * TrainConfig.model_fields["batch"].default
 """Of a run as our configurations have it: LIA's 800,000 steps of 64 pairs."""
 MOST_WIRE_SHARE = 0.1
 """How much of a step sending may take. Our choice: the tenth that a run on more GPUs is gladly paid with."""
 GIB, GB, HOUR_S = 2**30, 1e9, 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Assumptions:
-    """What the reader may know better, and which MFUs are measured."""
-
-    mfu: float
-    prices_usd: Mapping[str, float]
-    kept: float
-    """Share of the source's frames that end in a clip."""
-    measured_mfu: Mapping[tuple[str, str, int], float]
-    """By GPU, preset and size; where there is none, `mfu`."""
-
-    def mfu_of(self, gpu: Gpu, network: Network) -> float:
-        """Of one GPU by itself."""
-        return self.measured_mfu.get((gpu.name, network.preset, network.size_px), self.mfu)
-
-    def source(self, gpu: Gpu, network: Network) -> str:
-        """Whether that is assumed or measured."""
-        found = (gpu.name, network.preset, network.size_px) in self.measured_mfu
-        return f"{self.mfu_of(gpu, network):.0%}, {'measured' if found else 'assumed'}"
-
-
-def preprocessing(measured: Measured, assumed: Assumptions) -> str:
-    """Core hours, cores for a day and dollars, by kind of source video."""
-    rows = []
-    source_frames = round(FRAMES / assumed.kept)
-    for videos in ("1080p", "512 px", "corpus"):
-        rate = measured.preprocess_frames_per_s[videos]
-        hours = core_hours(source_frames, rate)
-        cost = hours * assumed.prices_usd["core"]
-        rows.append([videos, f"{rate:.1f}", f"{hours:,.0f}", f"{hours / 24:.0f}", f"${cost:,.0f}"])
-    return table(["source videos", "frames/s/core", "core-hours", "cores for one day", "spot cores cost"], rows)
-
-
-def storage(measured: Measured, assumed: Assumptions) -> str:
-    """Bytes and S3 requests of the whole corpus."""
-    corpus = Corpus(frames=FRAMES)
-    shards = corpus.shards(measured.frame_bytes)
-    asked = requests(corpus, shards, ShardConfig().target_bytes)
-    videos_bytes = FRAMES * measured.frame_bytes
-    total_bytes = corpus.shard_bytes(measured.frame_bytes)
-    month = total_bytes / GB * assumed.prices_usd["gb_month"]
-    rows = [
-        ["clips, 512 px", f"{videos_bytes / 1e12:.2f} TB", f"{measured.frame_bytes:,.0f} bytes a frame, measured"],
-        ["with landmarks, poses, blendshapes", f"{total_bytes / 1e12:.2f} TB", "at most: before they are compressed"],
-        ["shards", f"{shards:,}", f"of {ShardConfig().target_bytes / 2**20:.0f} MiB"],
-        ["PUT and LIST", f"{asked.put / 1e6:.1f} M", f"${asked.put / 1000 * assumed.prices_usd['put1000']:.0f}"],
-        ["GET and HEAD", f"{asked.get / 1e6:.1f} M", f"${asked.get / 1000 * assumed.prices_usd['get1000']:.0f}"],
-        ["the shards for a month", f"{total_bytes / 1e12:.2f} TB", f"${month:.0f}"],
-    ]
-    return table(["on S3", "", ""], rows)
 
 
 def computing(measured: Measured, assumed: Assumptions) -> str:
@@ -235,6 +182,7 @@ def pairs_per_s(network: Network, gpu: Gpu, assumed: Assumptions) -> float:
 TABLES: dict[str, Callable[[Measured, Assumptions], str]] = {
     "preprocessing": preprocessing,
     "storage": storage,
+    "driver": driver,
     "computing": computing,
     "runs": runs,
     "loading": loading,
@@ -246,13 +194,6 @@ TABLES: dict[str, Callable[[Measured, Assumptions], str]] = {
     "choices": choices,
 }
 """By their names in the document."""
-
-
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    lines = [list(heads), *map(list, rows)]
-    text = ["| " + " | ".join(cells) + " |" for cells in lines]
-    return "\n".join([text[0], "|---" * len(lines[0]) + "|", *text[1:]])
 
 
 def _name(network: Network) -> list[str]:

@@ -26,7 +26,9 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.environment import environment
 from benchmarks.scaling_model import Collectives, Sizes, step_collectives
 from liax.config import load_config
+from liax.data.batch import PairBatch
 from liax.model.discriminator import GROUP
+from liax.model.network import LiaX
 from liax.training.config import TrainConfig
 from liax.training.ema import update_average
 from liax.training.place import Place
@@ -174,10 +176,9 @@ def _count_one(case: Case, preset: str, place: Place) -> dict[str, dict[str, int
     config = load_config(TrainConfig, None, [*settings, f"workers={place.world_size}", *engine])
     networks = make_networks(config, place, divide(batch, place.world_size, GROUP))
     size_px, objective = config.model.generator().size_px, Objective(config.loss)
-    pictures = [
-        {name: torch.rand(GROUP, 3, size_px, size_px) * 2 - 1 for name in ("source", "driving")}
-        for _ in range(case.micro_batches)
-    ]
+    shape = (2, GROUP, 3, size_px, size_px)
+    both = [torch.rand(shape) * 2 - 1 for _ in range(case.micro_batches)]
+    pictures = [PairBatch(source=source, driving=driving) for source, driving in both]
 
     def step() -> None:
         gan_step(networks.generator, networks.discriminator, pictures, objective, Phases(True, case.r1))
@@ -191,6 +192,7 @@ def _count_one(case: Case, preset: str, place: Place) -> dict[str, dict[str, int
     with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as noted:
         step()
     module = networks.generator.module
+    assert isinstance(module, LiaX)
     sizes = Sizes(parameters(module), parameters(module.encoder), parameters(networks.discriminator.module))
     return {"collectives": asdict(collectives_of(noted)), "sizes": asdict(sizes)}
 

@@ -1,11 +1,10 @@
 """Scale on paper: the document is what the program prints, and what the program reckons with agrees with other ways."""
 
-import math
 from typing import Any
 
 import pytest
 
-from benchmarks import scaling, scaling_tables
+from benchmarks import preprocess_driver, scaling, scaling_tables
 from benchmarks.scaling_machines import (
     BATCH,
     CARD_GIB,
@@ -17,6 +16,7 @@ from benchmarks.scaling_machines import (
 )
 from benchmarks.scaling_model import (
     NETWORKS,
+    Assumptions,
     Collectives,
     Network,
     Sizes,
@@ -27,8 +27,8 @@ from benchmarks.scaling_model import (
     step_collectives,
     step_of,
 )
-from benchmarks.scaling_preprocess import Corpus, core_hours, requests
-from benchmarks.scaling_results import Measured, read_measured
+from benchmarks.scaling_preprocess import Corpus, core_hours, planning_s, preprocessing, requests
+from benchmarks.scaling_results import DriverMeasured, Measured, read_measured
 from liax.errors import UserError, run_main
 from liax.model.discriminator import Discriminator
 from liax.model.network import LiaX
@@ -39,7 +39,7 @@ from tests.conftest import ROOT
 DOCUMENT = ROOT / "docs" / "scaling.md"
 SIZES = Sizes(generator=1000, encoder=300, discriminator=200)
 BASE = Network("base", 256)
-ASSUMED = scaling_tables.Assumptions(MFU, PRICES_USD, 1.0, {})
+ASSUMED = Assumptions(MFU, PRICES_USD, 1.0, {})
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +232,8 @@ def test_core_hours_are_those_of_the_benchmarks_own_report(measured: Measured) -
 
 
 def test_prices_and_kept_shares_change_what_they_say(measured: Measured) -> None:
-    dear = scaling_tables.Assumptions(MFU, PRICES_USD | {"core": 2 * PRICES_USD["core"]}, 0.5, {})
-    cheap, costly = (scaling_tables.preprocessing(measured, one).splitlines()[2:] for one in (ASSUMED, dear))
+    dear = Assumptions(MFU, PRICES_USD | {"core": 2 * PRICES_USD["core"]}, 0.5, {})
+    cheap, costly = (preprocessing(measured, one).splitlines()[2:] for one in (ASSUMED, dear))
     for one, other in zip(cheap, costly, strict=True):
         hours = [float(line.split(" | ")[2].replace(",", "")) for line in (one, other)]
         assert hours[1] == pytest.approx(2 * hours[0], abs=1.5)
@@ -250,4 +250,19 @@ def test_requests_grow_with_what_there_is() -> None:
     assert one.get < more.get
     small, large = (requests(Corpus(1, 100, 1, size), 1, 2**28) for size in (8 * 2**20, 8 * 2**20 + 1))
     assert large.get == small.get + 3
-    assert math.isclose(small.usd, (small.put * 0.005 + small.get * 0.0004) / 1000)
+
+
+def test_planning_goes_through_what_was_measured_and_grows_faster_than_the_clips() -> None:
+    few, many = (DriverMeasured(clips, 3000, 20_000, 2e-4 * clips + 1e-8 * clips**2) for clips in (16_000, 32_000))
+    for one in (few, many):
+        assert planning_s(few, many, one.clips) == pytest.approx(one.planning_s)
+    assert planning_s(few, many, 500_000) == pytest.approx(100 + 2500)
+    # Measured on a busy machine, the larger number may seem the quicker one a clip: then it is a straight line.
+    assert planning_s(few, DriverMeasured(32_000, 3000, 20_000, few.planning_s), 64_000) == 2 * few.planning_s
+
+
+def test_the_drivers_clips_are_all_planned() -> None:
+    clips, record_kib, _, *seconds = preprocess_driver.measure(40)
+    assert clips == "40"
+    assert 2 < float(record_kib) < 10
+    assert all(float(one) >= 0 for one in seconds)

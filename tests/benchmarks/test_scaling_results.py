@@ -12,7 +12,7 @@ from liax.errors import UserError, run_main
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """A folder of the results that are read, to be spoilt."""
-    for name in ("preprocess-cpu.md", "loader-cpu.md", "pair-reading-cpu.md"):
+    for name in ("preprocess-cpu.md", "loader-cpu.md", "pair-reading-cpu.md", "preprocess-driver-cpu.md"):
         (tmp_path / name).write_text((scaling.RESULTS / name).read_text())
     return tmp_path
 
@@ -41,6 +41,14 @@ def test_a_result_without_its_table_or_with_no_number_is_named(results: Path) ->
         read_measured(results)
     file.write_text("nothing\n")
     with pytest.raises(UserError, match="no table with the columns"):
+        read_measured(results)
+
+
+def test_one_number_of_clips_is_too_few_for_a_curve(results: Path) -> None:
+    file = results / "preprocess-driver-cpu.md"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith(("| 8,000", "| 16,000"))))
+    with pytest.raises(UserError, match="no two numbers of clips"):
         read_measured(results)
 
 
