@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     if config is None:
         return 0
     with ray_session.session():
-        import ray
+        import ray  # after the session's start, which sets what Ray reads at its import
 
         from liax.doctor.examine import examine
         from liax.doctor.findings import Finding, worst

@@ -115,6 +115,8 @@ def check_collective(nodes: Sequence[Node], limit_s: float) -> list[Finding]:
     import ray
     from torch.distributed import TCPStore
 
+    if not nodes:
+        return [Finding(CHECK, "not checked", "no machine's GPUs work: mend those first")]
     on_gpu = any(node.gpus for node in nodes)
     seats = [node for node in nodes for _ in range(node.gpus if on_gpu else int(node.cpus > 0))]
     if len(seats) < 2 and not on_gpu:

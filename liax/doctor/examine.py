@@ -41,10 +41,10 @@ def examine(config: DoctorConfig, nodes: Sequence[Node]) -> Iterator[list[Findin
     answering = [node for node in nodes if node.name in versions]
     yield _machines(answering, limit_s)
     yield _models([node for node in answering if node.cpus], limit_s)
-    yield _gpus(answering, limit_s)
+    found = _gpus(answering, limit_s)
+    yield found
     yield check_network(answering, limit_s)
-    with_gpus = [node for node in answering if node.gpus]
-    yield check_collective(with_gpus or answering, limit_s)
+    yield check_collective(workers_of(answering, found), limit_s)
     size_bytes = config.transfer_mib * MIB
     for name, url in (("input", config.input), ("shards", config.shards)):
         yield (
@@ -81,6 +81,18 @@ def judge_size(nodes: Sequence[Node], wanted_nodes: int | None, wanted_gpus: int
     if wanted_gpus is not None and gpus_there < wanted_gpus:
         findings.append(Finding("nodes", "wrong", f"{gpus_there} of {wanted_gpus} GPUs are there", mend))
     return findings
+
+
+def workers_of(nodes: Sequence[Node], found: Sequence[Finding]) -> list[Node]:
+    """Where workers can add up: on the nodes with GPUs, or on all where there are none.
+
+    Args:
+        nodes: that answer.
+        found: about their GPUs. Where those are wrong no group can be made, which need not be told again.
+    """
+    wrong = {name for finding in found if finding.state == "wrong" for name in finding.nodes}
+    with_gpus = [node for node in nodes if node.gpus]
+    return [node for node in with_gpus if node.name not in wrong] if with_gpus else list(nodes)
 
 
 def _machines(nodes: Sequence[Node], limit_s: float) -> list[Finding]:

@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.infra.files import INFRA, blocks, commands_in, documents, values_of
 
 OTHERS = {"aws", "base64", "docker", "export", "helm", "install", "kubectl", "make", "scp", "sed", "source"}
-CONFIGURED = {"preprocess", "train"}
+CONFIGURED = {"preprocess", "train", "doctor"}
 """Jobs with `--dry-run`; the others only have their command line parsed."""
 TRACE: list[list[str]] = []
 """The commands of our own that were checked."""
@@ -86,7 +86,7 @@ def _check_machines(words: list[str]) -> None:
     options = parsed.value.args[0]
     assert options.command[0] == "--"
     check(options.command[1:])
-    if options.gpus:
+    if options.gpus and "jobs/train.py" in options.command:
         config = _training(options.command[1:])
         assert options.count == config["workers"], "places are as many as workers"
         assert options.cpus == config["cpus_per_worker"]

@@ -71,6 +71,11 @@ def test_where_all_wait_for_each_other_all_are_named() -> None:
     assert [one.nodes for one in found] == [("a",), ("b",)]
 
 
+def test_where_no_gpus_work_nothing_is_tried() -> None:
+    (found,) = check_collective([], limit_s=1.0)
+    assert (found.state, found.seen) == ("not checked", "no machine's GPUs work: mend those first")
+
+
 def test_one_machine_without_gpus_has_nobody_to_add_up_with() -> None:
     (found,) = check_collective([a_node("head", gpus=0, cpus=0.0), a_node("a", gpus=0)], limit_s=1.0)
     assert found.state == "not checked"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from liax.doctor.examine import judge_size
+from liax.doctor.examine import judge_size, workers_of
+from liax.doctor.findings import Finding
 from liax.doctor.nodes import living
 from tests.liax.doctor.made_up import a_node
 
@@ -44,3 +45,11 @@ def test_machines_and_gpus_that_did_not_come_are_counted() -> None:
     assert [one.state for one in judge_size(nodes, 2, 16)] == ["ok", "ok"]
     texts = [one.seen for one in judge_size(nodes, 3, 24) if one.state == "wrong"]
     assert texts == ["2 of 3 are there", "16 of 24 GPUs are there"]
+
+
+def test_workers_add_up_where_gpus_work_and_without_any_everywhere() -> None:
+    head, a, b = a_node("head", gpus=0), a_node("a"), a_node("b")
+    assert workers_of([head, a, b], []) == [a, b]
+    assert workers_of([head, a, b], [Finding("GPUs", "wrong", "none", nodes=("a",))]) == [b]
+    assert workers_of([head, a], [Finding("GPUs", "wrong", "none", nodes=("a",))]) == []
+    assert workers_of([head], []) == [head]
