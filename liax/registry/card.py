@@ -9,7 +9,7 @@ from typing import Any
 from liax import storage
 from liax.errors import UserError
 from liax.model.config import ModelConfig
-from liax.registry.origin import Origin, training_set
+from liax.registry.origin import UNKNOWN, Origin, training_set
 from liax.shards import CommitSample
 from liax.training.checkpoint import CheckpointState
 
@@ -126,7 +126,9 @@ def _metrics_table(state: CheckpointState, origin: Origin) -> str:
 
 def _data_report(origin: Origin) -> str:
     shards = training_set(origin)
-    named = f"Shard set {origin.set_id}, at {origin.shards}"
+    named = f"A shard set whose id was not recorded, at {origin.shards}"
+    if origin.set_id != UNKNOWN:
+        named = f"Shard set {origin.set_id}, at {origin.shards}"
     if shards is None:
         return f"{named}; it could not be read when the model was registered."
     by_split: dict[str, list[CommitSample]] = defaultdict(list)

@@ -19,6 +19,9 @@ _FAILED_REQUEST = re.compile(r"API request to .* failed .*?([A-Z][\w ]*(?:refuse
 _HEADING = re.compile(r"The following failures occurred while downloading |##### File ")
 """Lines that MLflow puts before what went wrong in fetching files (3.17: `mlflow.store.artifact.artifact_repo`)."""
 
+_UPLOAD = re.compile(r"Failed to upload \S+ to \S+: ")
+"""What boto3 puts before what S3 said (1.44: `boto3.s3.transfer`): two long names."""
+
 _REQUEST = re.compile(r" for url: .*")
 """What requests adds to an HTTP status: an address that may be signed, and so let whoever reads it in."""
 
@@ -116,4 +119,4 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 200 characters; of a request that failed, what the system said."""
     lines = [line for line in str(error).strip().splitlines() if not _HEADING.match(line)] or [type(error).__name__]
     request = _FAILED_REQUEST.match(lines[0])
-    return (request[1] if request else _REQUEST.sub("", lines[0]))[:200]
+    return (request[1] if request else _REQUEST.sub("", _UPLOAD.sub("", lines[0])))[:200]
