@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
+from liax import storage
 from liax.config import to_yaml
 from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
@@ -70,22 +71,24 @@ def train_undisturbed(config: TrainConfig) -> None:
     train(TrainConfig.model_validate(values | {"zero_stage": None}), alone(), lambda step, numbers: None)
 
 
-def curve(output: Path) -> list[dict[str, float]]:
+def curve(output: Path | str) -> list[dict[str, float]]:
     """Every step's numbers that do not depend on time or place."""
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    text = storage.read_bytes(storage.join(str(output), "metrics.jsonl")).decode()
+    lines = [json.loads(line) for line in text.splitlines()]
     assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
     return [{name: value for name, value in line.items() if name.startswith(UNTIMED)} for line in lines]
 
 
-def tensors(output: Path) -> dict[str, Tensor]:
+def tensors(output: Path | str) -> dict[str, Tensor]:
     """All of the last checkpoint but the random state, by file and name."""
     saved = latest_checkpoint(str(output))
     assert saved is not None
     files = [name for name in saved.state.files if name.endswith(".safetensors") and name != "random.safetensors"]
-    return {f"{name}:{key}": tensor for name in files for key, tensor in load_file(Path(saved.url) / name).items()}
+    read = {name: load(storage.read_bytes(storage.join(saved.url, name))) for name in files}
+    return {f"{name}:{key}": tensor for name in files for key, tensor in read[name].items()}
 
 
-def assert_same(output: Path, undisturbed: Path) -> None:
+def assert_same(output: Path | str, undisturbed: Path | str) -> None:
     """Bit for bit: every step's numbers and the last checkpoint."""
     assert curve(output) == curve(undisturbed)
     found, wanted = tensors(output), tensors(undisturbed)
