@@ -9,6 +9,7 @@ from liax.config import Config, job_config
 from liax.errors import run_main
 from liax.evaluation.config import EvaluateConfig
 from liax.progress import say
+from liax.tracking.address import SettingUri
 
 if TYPE_CHECKING:
     from liax.evaluation.run import Evaluation
@@ -21,7 +22,7 @@ again with the same settings, an interrupted run continues."""
 class TrackingConfig(Config):
     """Where the results are logged too; they are in the output in any case."""
 
-    uri: str | None = None
+    uri: SettingUri | None = None
     """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that nothing is logged; `none` logs nothing. Also
     where a `models:/` name is looked up."""
     experiment: str = "liax-evaluate"

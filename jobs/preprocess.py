@@ -11,6 +11,7 @@ from liax import ray_session
 from liax.config import Config, job_config
 from liax.errors import run_main
 from liax.progress import say
+from liax.tracking.address import SettingUri
 from pipelines.config import PreprocessConfig
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ same settings, an interrupted run continues."""
 class TrackingConfig(Config):
     """Where the run's numbers and report are logged too; they are in the output in any case."""
 
-    uri: str | None = None
+    uri: SettingUri | None = None
     """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that nothing is logged; `none` logs nothing."""
     experiment: str = "liax-preprocess"
     """Name of the MLflow experiment."""

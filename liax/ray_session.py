@@ -11,7 +11,10 @@ from liax.errors import JobError, UserError
 
 @contextmanager
 def session(num_cpus: int | None = None) -> Iterator[None]:
-    """Connect to the cluster at `RAY_ADDRESS` (Ray sets it in a submitted job), else start a local Ray on loopback.
+    """Connect to the cluster at `RAY_ADDRESS` (Ray sets it in a submitted job), else start a local Ray.
+
+    A local Ray's parts find each other on loopback. Ray opens its ports on all of the machine's addresses nevertheless;
+    what keeps others out is the token that it asks for unless `RAY_AUTH_MODE` says otherwise.
 
     Args:
         num_cpus: cores of a local Ray; None for all of the machine's.

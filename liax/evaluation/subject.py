@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,6 +19,7 @@ from liax.model.config import ModelConfig
 from liax.model.official_file import SUFFIXES, load_official
 from liax.model.weights import CONFIG_FILE, WEIGHTS_FILE
 from liax.shards import ShardSet
+from liax.tracking.address import without_password
 from liax.training.checkpoint import STATE_FILE, TRAIN_FILE, open_checkpoint
 from liax.training.run_record import read_run
 
@@ -39,6 +41,11 @@ class Subject(Config):
     """Where that set was when it was trained, where known."""
     tracking_uri: str | None = None
     """MLflow's address, for a registered model."""
+
+    def shown(self) -> dict[str, Any]:
+        """For a file of results: without MLflow's password."""
+        uri = None if self.tracking_uri is None else without_password(self.tracking_uri)
+        return self.model_copy(update={"tracking_uri": uri}).model_dump(mode="json")
 
 
 def find_subject(model: str, tracking_uri: str | None) -> Subject:

@@ -110,7 +110,7 @@ def summarise(
         format=FORMAT,
         definitions_id=definitions_id(),
         definitions=as_records(),
-        model=work.subject.model_dump(mode="json"),
+        model=work.subject.shown(),
         data=dict(data),
         people=people,
         networks=dict(work.networks),

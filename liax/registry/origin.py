@@ -69,7 +69,7 @@ def training_run(origin: Origin, client: Any, uri: str) -> Any:
     """
     from mlflow.exceptions import MlflowException
 
-    if origin.mlflow_run_id is None or origin.tracking_uri != uri:
+    if origin.mlflow_run_id is None or origin.tracking_uri != without_password(uri):
         return None
     try:
         run = client.get_run(origin.mlflow_run_id)

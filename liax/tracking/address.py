@@ -3,17 +3,44 @@
 import os
 import re
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from liax import storage
 from liax.errors import UserError
 
 NO_TRACKING = "none"
 _SQLITE = "sqlite:///"
+_HIDDEN = "***"
+_PASSWORD = re.compile(r"(://[^/:@]*):[^/@]*@")
+
+
+def _refuse_password(uri: str) -> str:
+    if without_password(uri) != uri:
+        # Not a ValueError: that would be told with the value.
+        raise UserError(
+            f"{without_password(uri)}: settings are kept with what a job makes, so give the password elsewhere: "
+            "the whole address in MLFLOW_TRACKING_URI, or a server's password in MLFLOW_TRACKING_PASSWORD"
+        )
+    return uri
+
+
+SettingUri = Annotated[str, AfterValidator(_refuse_password)]
+"""MLflow's address in a configuration, where no password may stand."""
 
 
 def tracking_uri(setting: str | None) -> str:
-    """The address to use: the setting, else `MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder."""
-    uri = setting or os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}mlflow.db"
+    """The address to use: the setting, else `MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder.
+
+    A setting without its password, as files keep it, is completed from `MLFLOW_TRACKING_URI`.
+    """
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if not setting or (given and setting == without_password(given)):
+        setting = given
+    uri = setting or f"{_SQLITE}mlflow.db"
+    if f":{_HIDDEN}@" in uri:
+        raise UserError(f"the password of {uri} is not known here: set MLFLOW_TRACKING_URI to the whole address")
     if uri.startswith(_SQLITE):
         return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
     if not uri.startswith(("http://", "https://", "postgresql", "mysql")):
@@ -37,13 +64,15 @@ def require_database(uri: str) -> None:
 
 
 def without_password(uri: str) -> str:
-    """The address as it may be shown: a server's or a database's can hold the password of its user."""
-    return re.sub(r"(://[^/:@]*):[^/@]*@", r"\1:***@", uri)
+    """The address as it may be shown and kept: a server's or a database's can hold the password of its user."""
+    return _PASSWORD.sub(rf"\1:{_HIDDEN}@", uri)
 
 
 def quiet_mlflow() -> None:
-    """Set what MLflow reads at its import: no telemetry, and errors within seconds where a server does not answer."""
+    """Set what MLflow reads: no telemetry, no addresses, and errors within seconds where a server does not answer."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    # It prints where a finished run is to be seen: with the password, if the address has one.
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -6,6 +6,7 @@ from liax import storage
 from liax.errors import JobError, UserError
 from liax.progress import Progress
 from liax.tracking.address import tracking_uri as resolve_uri
+from liax.tracking.address import without_password
 from liax.tracking.client import first_line
 from liax.tracking.note import read_note
 from liax.tracking.training_run import TrainingRun
@@ -28,6 +29,7 @@ def catch_up(output: str, tracking_uri: str | None = None) -> str:
     output = output if storage.is_s3(output) else str(Path(output).absolute())
     note = read_note(output)
     uri = resolve_uri(tracking_uri or note.uri)
+    shown = without_password(uri)
     run: TrainingRun | None = None
     try:
         run = TrainingRun(output, uri)
@@ -47,6 +49,8 @@ def catch_up(output: str, tracking_uri: str | None = None) -> str:
         raise
     except Exception as error:  # noqa: BLE001  # MLflow's, its database's, HTTP's, the storage's: too many to name
         reached = "" if run is None else f" after step {run.step}"
-        raise JobError(f"MLflow at {uri} failed{reached}: {first_line(error)}; the same command goes on") from None
+        raise JobError(
+            f"MLflow at {without_password(uri)} failed{reached}: {first_line(error)}; the same command goes on"
+        ) from None
     open_end = "" if note.ended is not None else "; the training has not ended, or nobody could say how"
-    return f"MLflow at {uri} has {output} up to step {run.step}, as run {run.run_id}{open_end}"
+    return f"MLflow at {shown} has {output} up to step {run.step}, as run {run.run_id}{open_end}"

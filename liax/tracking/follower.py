@@ -10,7 +10,7 @@ from typing import Protocol
 
 from liax.errors import LiaxError
 from liax.progress import say
-from liax.tracking.address import NO_TRACKING, tracking_uri
+from liax.tracking.address import NO_TRACKING, tracking_uri, without_password
 from liax.tracking.note import Ending, note_ending, write_note
 from liax.tracking.shipping import Shipping
 from liax.training.config import TrainConfig
@@ -73,7 +73,7 @@ def open_follower(config: TrainConfig, set_id: str, *, trained: bool = False) ->
     uri = None if config.tracking.uri == NO_TRACKING else tracking_uri(config.tracking.uri)
     if read_run(config.output) is None:
         write_run(config.output, RunRecord(identity=config.identity(set_id), set_id=set_id))
-    write_note(config, set_id, uri, going_on=not trained)
+    write_note(config, set_id, None if uri is None else without_password(uri), going_on=not trained)
     if uri is None:
         return NoFollower(config.output)
     if importlib.util.find_spec("mlflow") is None:
@@ -145,4 +145,4 @@ def _note(output: str, ended: Ending) -> None:
 
 
 def _track_command(output: str, uri: str) -> str:
-    return shlex.join(["liax", "track", output, "--tracking-uri", uri])
+    return shlex.join(["liax", "track", output, "--tracking-uri", without_password(uri)])

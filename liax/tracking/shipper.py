@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 from liax.errors import run_main
+from liax.tracking.address import tracking_uri
 from liax.tracking.client import failure_of
 from liax.tracking.note import Ending
 from liax.tracking.shipping import GAVE_UP
@@ -121,7 +122,7 @@ def run(argv: Sequence[str]) -> int:
     _step_back()
     # One try of a request is enough: this process tries again itself, and asks what was taken before it does.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    whole = _ship_until_the_end(_Shipper(options.output, options.uri), _Orders(options.leave_s))
+    whole = _ship_until_the_end(_Shipper(options.output, tracking_uri(options.uri)), _Orders(options.leave_s))
     return 0 if whole else GAVE_UP
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import liax
 from liax.process import ending
+from liax.tracking.address import without_password
 from liax.tracking.note import Ending
 
 GAVE_UP = 3
@@ -35,7 +36,7 @@ class Shipping:
         """Up to where the steps are shipped."""
         self._missed: str | None = None
         self._last_line = ""
-        command = [sys.executable, "-m", "liax.tracking.shipper", output, "--uri", uri]
+        command = [sys.executable, "-m", "liax.tracking.shipper", output, "--uri", without_password(uri)]
         if leave_s is not None:
             command += ["--leave-s", str(leave_s)]
         library = str(Path(liax.__file__).parent.parent)  # importable there as it is here, wherever the job was started
@@ -49,7 +50,7 @@ class Shipping:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": uri},  # not where `ps` shows it
                 start_new_session=True,
             )
         except OSError as error:  # no memory or no process left: training has its own and goes on

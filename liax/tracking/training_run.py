@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from liax import storage
+from liax.tracking.address import without_password
 from liax.tracking.client import connect, experiment_id, in_groups
 from liax.tracking.note import Ending, read_note
 from liax.training.records import Record, records_after, written
@@ -55,7 +56,7 @@ class TrainingRun:
         self._status, self._at_open = str(run.info.status), self.step
         record = read_run(output)
         assert record is not None  # written before the note
-        complete = record.model_copy(update={"tracking_uri": uri, "mlflow_run_id": self.run_id})
+        complete = record.model_copy(update={"tracking_uri": without_password(uri), "mlflow_run_id": self.run_id})
         if complete != record:
             write_run(output, complete)
         self._describe(run)
@@ -103,7 +104,7 @@ class TrainingRun:
         from mlflow.exceptions import MlflowException
 
         record = read_run(self._output)
-        if record is None or record.mlflow_run_id is None or record.tracking_uri != uri:
+        if record is None or record.mlflow_run_id is None or record.tracking_uri != without_password(uri):
             return None
         try:
             run = self._client.get_run(record.mlflow_run_id)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from liax.config import Config, build, config_id
 from liax.losses.total import LossConfig
 from liax.model.config import DiscriminatorConfig, ModelConfig, preset
+from liax.tracking.address import SettingUri
 
 
 class ModelChoice(Config):
@@ -140,7 +141,7 @@ class CheckpointConfig(Config):
 class TrackingConfig(Config):
     """What is recorded on the way."""
 
-    uri: str | None = None
+    uri: SettingUri | None = None
     """MLflow's address; None for `MLFLOW_TRACKING_URI`, else a SQLite file here; `none` records to files only."""
     experiment: str = "liax"
     """Name of the MLflow experiment."""
