@@ -4,12 +4,16 @@ The candidate and the champion are evaluated on the same clips (`liax.evaluation
 clip by clip. All that led to a decision is noted in the candidate's tags, whichever way it went.
 """
 
+import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from liax import storage
 from liax.errors import JobError, StorageError, UserError
+from liax.evaluation.config import MeasureConfig
 from liax.evaluation.definitions import BY_NAME, Protocol, definitions_id, of_protocol
 from liax.evaluation.records import TrialRecord
 from liax.evaluation.summary import compare, estimate
@@ -20,6 +24,9 @@ from liax.tracking.client import connect, first_line
 CHAMPION = "champion"
 VALIDATION_SET = "validation_set"
 """Tag of the registered model: id of the set that its versions are compared on."""
+VALIDATION_DATA = "validation_data"
+"""Tag of the registered model: the settings that say where that set is, as JSON."""
+_OF_SHARDS, _OF_VIDEOS = ("shards", "split"), ("videos", "crop")
 LEAST_VIDEOS = 5
 """A bootstrap over fewer says nothing of how sure a mean is (of one video its interval has no width). Our choice:
 five have 126 different draws."""
@@ -34,6 +41,8 @@ class Contest:
     champion: str | None
     validation_set: str | None
     """That the champion was chosen on, where one was."""
+    validation_data: dict[str, Any] = field(default_factory=dict)
+    """Settings that name the clips of that set."""
 
     def uri(self, version: str) -> str:
         """A version's address."""
@@ -83,14 +92,61 @@ def find_contest(name: str, candidate: str, address: str) -> Contest:
     champion = aliases.get(CHAMPION)
     if champion == number:
         raise UserError(f"version {number} of '{name}' is the champion already")
-    return Contest(name, number, champion, tags.get(VALIDATION_SET))
+    return Contest(name, number, champion, tags.get(VALIDATION_SET), _settings(tags.get(VALIDATION_DATA), name))
 
 
-def check_metric(metric: str, protocol: Protocol) -> None:
-    """Raise UserError for what is no measure of single clips, whose difference would have no interval."""
+def _settings(text: str | None, name: str) -> dict[str, Any]:
+    """What the tag says; no other setting is ever taken from it."""
+    try:
+        found = dict(json.loads(text or "{}"))
+    except (ValueError, TypeError):
+        raise UserError(
+            f"the tag {VALIDATION_DATA} of '{name}' is damaged: remove it, and give shards= or videos="
+        ) from None
+    return {key: value for key, value in found.items() if key in (*_OF_SHARDS, *_OF_VIDEOS)}
+
+
+def validation_data(config: MeasureConfig) -> dict[str, Any]:
+    """The settings that name the clips, with places that hold from any folder."""
+    if config.shards is not None:
+        return {"shards": _whole(config.shards), "split": config.split}
+    return {"videos": [_whole(url) for url in config.video_urls], "crop": config.crop}
+
+
+def _whole(url: str) -> str:
+    return url if storage.is_s3(url) else str(Path(url).absolute())
+
+
+def validation_set(config: MeasureConfig, set_id: str) -> str:
+    """Names the clips: the splits of a shard set share its id."""
+    return set_id if config.shards is None else f"{set_id}/{config.split}"
+
+
+def check_sizes(contest: Contest, sizes_px: Mapping[str, int]) -> None:
+    """Raise UserError where the versions' pictures differ in size: a small picture has fewer details to miss.
+
+    Args:
+        sizes_px: side of the pictures by version.
+    """
+    if len(set(sizes_px.values())) > 1:
+        told = " and ".join(f"version {version}'s {size_px} px" for version, size_px in sizes_px.items())
+        raise UserError(
+            f"the pictures of '{contest.name}' differ in size ({told}), so their numbers do not compare: "
+            "register models of another size under another name"
+        )
+
+
+def check_metric(metric: str, protocol: Protocol, unavailable: Mapping[str, str] | None = None) -> None:
+    """Raise UserError for what is no measure of single clips, whose difference would have no interval.
+
+    Args:
+        unavailable: why measures have no network, where that is known already.
+    """
     usable = [one.name for one in of_protocol(protocol) if not one.whole_run]
     if metric not in usable:
         raise UserError(f"metric={metric} is no measure of single clips (protocol={protocol}): {', '.join(usable)}")
+    if unavailable and metric in unavailable:
+        raise UserError(f"metric={metric} is unavailable: {unavailable[metric]}")
 
 
 def check_validation_set(contest: Contest, set_id: str, *, allow_another: bool) -> None:
@@ -145,12 +201,21 @@ def judge(
     return Verdict(True, f"clearly better: {told}")
 
 
-def settle(contest: Contest, verdict: Verdict, set_id: str, notes: dict[str, str], address: str) -> None:
+def settle(
+    contest: Contest,
+    verdict: Verdict,
+    set_id: str,
+    notes: Mapping[str, str],
+    address: str,
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Note the verdict in the candidate's tags, and move the champion if it is so.
 
     Args:
         set_id: of the clips, remembered with the model if the champion moves.
         notes: what else to note, by name.
+        address: MLflow's.
+        data: settings that name the clips, remembered likewise.
 
     Raises:
         JobError: another version became champion meanwhile; nothing was changed.
@@ -172,14 +237,17 @@ def settle(contest: Contest, verdict: Verdict, set_id: str, notes: dict[str, str
     try:
         now = _champion(client, name)
         if now != contest.champion:
+            there = f"version {now}" if now else "no version"
             raise JobError(
-                f"version {now} of '{name}' became its champion meanwhile, and version {version} was compared with "
+                f"{there} of '{name}' is its champion by now, and version {version} was compared with "
                 f"{contest.champion or 'none'}: promote it again"
             )
         for key, value in tags.items():  # first, so that there is no champion without its reason
             client.set_model_version_tag(name, version, key, value)
         if verdict.promoted:
             client.set_registered_model_tag(name, VALIDATION_SET, set_id)
+            if data is not None:
+                client.set_registered_model_tag(name, VALIDATION_DATA, json.dumps(data))
             client.set_registered_model_alias(name, CHAMPION, version)
     except MlflowException as error:
         raise StorageError(

@@ -5,9 +5,21 @@ from pathlib import Path
 import pytest
 
 from liax.errors import JobError, UserError
+from liax.evaluation.config import MeasureConfig
 from liax.evaluation.definitions import Protocol
 from liax.evaluation.records import TrialRecord
-from liax.registry.promote import Contest, Verdict, check_metric, check_validation_set, find_contest, judge, settle
+from liax.registry.promote import (
+    Contest,
+    Verdict,
+    check_metric,
+    check_sizes,
+    check_validation_set,
+    find_contest,
+    judge,
+    settle,
+    validation_data,
+    validation_set,
+)
 from liax.registry.register import register
 from liax.tracking.client import connect
 
@@ -99,6 +111,27 @@ def test_measures_of_a_whole_set_decide_nothing() -> None:
         check_metric("fid", "self")
     with pytest.raises(UserError, match=r"metric=l1 .*protocol=cross"):
         check_metric("l1", "cross")
+    with pytest.raises(UserError, match=r"metric=lpips is unavailable: no weights"):
+        check_metric("lpips", "self", {"lpips": "no weights"})
+
+
+def test_pictures_of_two_sizes_are_not_compared() -> None:
+    check_sizes(CONTEST, {"2": 256, "1": 256})
+    with pytest.raises(UserError, match=r"version 2's 128 px and version 1's 256 px.*under another name"):
+        check_sizes(CONTEST, {"2": 128, "1": 256})
+
+
+def test_the_splits_of_a_shard_set_are_sets_of_their_own() -> None:
+    assert validation_set(MeasureConfig(shards="s3://data/faces"), "abc") == "abc/val"
+    assert validation_set(MeasureConfig(shards="s3://data/faces", split="test"), "abc") == "abc/test"
+    assert validation_set(MeasureConfig(videos="talks"), "videos-abc") == "videos-abc"
+
+
+def test_where_the_set_is_holds_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert validation_data(MeasureConfig(shards="faces")) == {"shards": f"{tmp_path}/faces", "split": "val"}
+    found = validation_data(MeasureConfig(videos=["a.mp4", "s3://b/c"], crop=False))
+    assert found == {"videos": [f"{tmp_path}/a.mp4", "s3://b/c"], "crop": False}
 
 
 def test_one_set_for_all_champions() -> None:
@@ -126,18 +159,21 @@ def test_the_alias_moves_with_its_reason_and_only_then(address: str) -> None:
     settle(contest, Verdict(False, "because"), "abc", {}, address)
     assert client.get_registered_model("face").aliases == {"candidate": 2}
     assert client.get_model_version("face", "2").tags["promotion"] == "refused"
-    settle(contest, Verdict(True, "of this"), "abc", {"run": "r"}, address)
+    settle(contest, Verdict(True, "of this"), "abc", {"run": "r"}, address, {"shards": "/faces", "device": "x"})
     tags = client.get_model_version("face", "2").tags
     noted = {key: tags[key] for key in ("promotion", "promotion/reason", "promotion/against", "promotion/run")}
     assert list(noted.values()) == ["promoted", "of this", "none", "r"]
     assert client.get_registered_model("face").aliases == {"candidate": 2, "champion": 2}
     later = find_contest("face", "1", address)
-    assert later == Contest("face", "1", "2", "abc")
+    assert later == Contest("face", "1", "2", "abc", {"shards": "/faces"})  # and nothing but what names clips
     with pytest.raises(UserError, match="version 2 of 'face' is the champion already"):
         find_contest("face", "2", address)
+    client.set_registered_model_tag("face", "validation_data", "[")
+    with pytest.raises(UserError, match="the tag validation_data of 'face' is damaged"):
+        find_contest("face", "1", address)
     # Somebody else's promotion in between.
     client.delete_registered_model_alias("face", "champion")
-    with pytest.raises(JobError, match=r"version None of 'face' became its champion meanwhile.*promote it again"):
+    with pytest.raises(JobError, match=r"no version of 'face' is its champion by now.*promote it again"):
         settle(later, Verdict(True, "late"), "abc", {}, address)
     assert "promotion" not in client.get_model_version("face", "1").tags
 
