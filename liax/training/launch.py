@@ -113,7 +113,8 @@ def _train_by_torchrun(config: TrainConfig, follower: Follower, *, trained: bool
 
 
 def _train_on_ray(config: TrainConfig, follower: Follower) -> None:
-    from liax.training.ray_trainer import RayBoard, require_resources, train_on_ray
+    from liax.training.ray_room import require_resources
+    from liax.training.ray_trainer import RayBoard, train_on_ray
 
     with ray_session.session():
         require_resources(config)

@@ -11,10 +11,11 @@ from typing import Any
 
 from liax import storage
 from liax.doctor.versions import TRAINING, versions_of
-from liax.errors import JobError, UserError
+from liax.errors import JobError
 from liax.progress import say
 from liax.training.board import Board, BoardState, LocalBoard
 from liax.training.config import TrainConfig
+from liax.training.ray_room import missing_machines_told, resources_per_worker
 from liax.training.records import Numbers
 from liax.training.restarts import Restarts
 
@@ -61,29 +62,6 @@ class RayBoard:
         return self._last
 
 
-def require_resources(config: TrainConfig) -> None:
-    """Raise UserError if the cluster has no room for the fewest workers, or none for what decodes for them.
-
-    Ray would wait for it without a word.
-    """
-    import ray
-
-    each = _resources_per_worker(config)
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    room = sum(int(min(node.get(kind, 0) // count for kind, count in each.items())) for node in alive)
-    fewest = config.workers if config.least_workers is None else config.least_workers
-    if room < fewest:
-        size = " and ".join(f"{count:g} {kind}{'s' if count > 1 else ''}" for kind, count in each.items())
-        raise UserError(
-            f"training needs {fewest} worker{'s' if fewest > 1 else ''} of {size} each and the Ray cluster has room "
-            f"for {room}: set fewer workers, or cpus_per_worker, or add machines"
-        )
-    if config.data.ingest == "ray":
-        from liax.training.ray_ingest import require_cores
-
-        require_cores(config.workers, config.cpus_per_worker)
-
-
 def train_on_ray(config: TrainConfig, board: Board) -> None:
     """Run the training loop on workers of Ray Train until its last step.
 
@@ -110,7 +88,7 @@ def train_on_ray(config: TrainConfig, board: Board) -> None:
     finished, restarts = False, Restarts(config.output, config.max_failures)
     while not finished:
         try:
-            with _own_interrupts():
+            with _own_interrupts(), missing_machines_told(config):
                 finished = bool(_trainer(config, board, mark).fit().return_value)
         except ray.train.WorkerGroupError as error:
             if (failure := board.read().failure) is not None:
@@ -144,7 +122,7 @@ def _trainer(config: TrainConfig, board: Board, mark: str) -> Any:
         "num_workers": (config.least_workers, config.workers) if elastic else config.workers,
         "elastic_resize_monitor_interval_s": RESIZE_EVERY_S,
         "use_gpu": config.device == "cuda",
-        "resources_per_worker": _resources_per_worker(config),
+        "resources_per_worker": resources_per_worker(config),
     }
     loop: Any = work
     return TorchTrainer(
@@ -165,10 +143,6 @@ def _trainer(config: TrainConfig, board: Board, mark: str) -> Any:
             failure_config=ray.train.FailureConfig(max_failures=0),
         ),
     )
-
-
-def _resources_per_worker(config: TrainConfig) -> dict[str, float]:
-    return {"CPU": float(config.cpus_per_worker)} | ({"GPU": 1.0} if config.device == "cuda" else {})
 
 
 @contextmanager

@@ -23,7 +23,8 @@ from liax.training.checkpoint import latest_checkpoint
 from liax.training.config import TrainConfig
 from liax.training.loop import train
 from liax.training.place import alone
-from liax.training.ray_trainer import RayBoard, require_resources, train_on_ray
+from liax.training.ray_room import require_resources
+from liax.training.ray_trainer import RayBoard, train_on_ray
 from liax.training.run import read_run
 from tests.conftest import ROOT
 from tests.moving_shapes import write_shapes
