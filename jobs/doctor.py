@@ -3,6 +3,8 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import Any
 
 from liax import ray_session
 from liax.config import job_config
@@ -28,7 +30,9 @@ def run(argv: Sequence[str]) -> int:
     )
     if config is None:
         return 0
-    with ray_session.session():
+    # Ray prints there what it hears of its nodes.
+    quiet: AbstractContextManager[Any] = redirect_stdout(sys.stderr) if for_machines else nullcontext()
+    with quiet, ray_session.session():
         import ray  # after the session's start, which sets what Ray reads at its import
 
         from liax.doctor.examine import examine

@@ -11,7 +11,7 @@ from liax.doctor.gpus import judge_gpus, look_at_gpus
 from liax.doctor.machine import GIB, judge_machines, look
 from liax.doctor.models import get_models, judge_models
 from liax.doctor.network import check_network
-from liax.doctor.nodes import NO_ANSWER, SHOW_DEVICES, Node, ask
+from liax.doctor.nodes import IMPORT_ERRORS, SHOW_DEVICES, Node, ask
 from liax.doctor.stores import MIB, check_output, check_reading
 from liax.doctor.tracking import check_tracking
 from liax.doctor.versions import judge_versions, versions_here
@@ -124,6 +124,6 @@ def _tracking(nodes: Sequence[Node], config: DoctorConfig) -> list[Finding]:
 
 
 def _unheard(mute: dict[str, str]) -> list[Finding]:
-    silent = {name: text for name, text in mute.items() if text.startswith(NO_ANSWER)}
-    refused = {name: text for name, text in mute.items() if name not in silent}
-    return [*failures("answer", silent, _MEND_SILENT), *failures("answer", refused, _MEND_CODE)]
+    other = {name: text for name, text in mute.items() if text.startswith(IMPORT_ERRORS)}
+    silent = {name: text for name, text in mute.items() if name not in other}
+    return [*failures("answer", silent, _MEND_SILENT), *failures("answer", other, _MEND_CODE)]

@@ -5,7 +5,7 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +86,17 @@ def judge_machines(machines: Mapping[Node, Machine], asked_s: float, answered_s:
         asked_s: when they were asked, by this machine's clock.
         answered_s: when the last one had answered.
     """
-    judges: list[Callable[[Node, Machine], Finding]] = [_shared_memory, _disk, _open_files]
-    findings = [judge(node, machine) for judge in judges for node, machine in machines.items()]
+    findings = []
+    for check, judge, room, what in (
+        ("shared memory", _shared_memory, _shared_room, f"of {SHARED_MEMORY} beside Ray's object store"),
+        ("disk", _disk, _disk_room, "free where Ray keeps its files"),
+    ):
+        found = {node: judge(node, machine) for node, machine in machines.items()}
+        findings += [finding for finding in found.values() if finding is not None]
+        rooms = {node.name: room(node, machine) for node, machine in machines.items() if found[node] is None}
+        if rooms:  # one line, though no two nodes have the same number of bytes
+            findings.append(Finding(check, "ok", f"at least {_size(min(rooms.values()))} {what}", nodes=tuple(rooms)))
+    findings += [_open_files(node, machine) for node, machine in machines.items()]
     clocks = {node.name: machine.clock_s for node, machine in machines.items()}
     return [*findings, *judge_clocks(clocks, asked_s, answered_s), *_processors(machines), *_ffmpegs(machines)]
 
@@ -113,7 +122,15 @@ def judge_clocks(clocks: Mapping[str, float], asked_s: float, answered_s: float)
     return findings
 
 
-def _shared_memory(node: Node, machine: Machine) -> Finding:
+def _shared_room(node: Node, machine: Machine) -> int:
+    return (machine.shared_bytes or 0) - node.store_bytes
+
+
+def _disk_room(node: Node, machine: Machine) -> int:
+    return machine.free_bytes
+
+
+def _shared_memory(node: Node, machine: Machine) -> Finding | None:
     check, has = "shared memory", machine.shared_bytes or 0
     beside = GPU_SHARED_BYTES if node.gpus else 0
     seen = f"{SHARED_MEMORY} has {_size(has)}, Ray's object store takes {_size(node.store_bytes)}"
@@ -126,10 +143,10 @@ def _shared_memory(node: Node, machine: Machine) -> Finding:
         return Finding(check, "wrong", f"{seen} and is on the slow disk instead", mend, (node.name,))
     if has < node.store_bytes + beside:
         return Finding(check, "warning", f"{seen}: too little is left for loaders and NCCL", mend, (node.name,))
-    return Finding(check, "ok", seen, nodes=(node.name,))
+    return None
 
 
-def _disk(node: Node, machine: Machine) -> Finding:
+def _disk(node: Node, machine: Machine) -> Finding | None:
     seen = f"{_size(machine.free_bytes)} free of {_size(machine.disk_bytes)} at {Path(node.folder).parent}"
     mend = "free some, or start Ray with --temp-dir on a larger disk"
     if machine.free_bytes < (1 - FULL_SHARE) * machine.disk_bytes:
@@ -137,7 +154,7 @@ def _disk(node: Node, machine: Machine) -> Finding:
         return Finding("disk", "wrong", text, mend, (node.name,))
     if machine.free_bytes < LEAST_FREE_BYTES:
         return Finding("disk", "warning", seen, mend, (node.name,))
-    return Finding("disk", "ok", seen, nodes=(node.name,))
+    return None
 
 
 def _open_files(node: Node, machine: Machine) -> Finding:

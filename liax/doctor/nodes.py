@@ -11,6 +11,12 @@ Result = TypeVar("Result")
 NO_ANSWER = "no answer within"
 """How what is told of a stuck node begins."""
 
+LOST = "it no longer answers Ray's head, which has given it up"
+"""What is told of a node that went, or was stuck for longer than Ray waits (some half a minute)."""
+
+IMPORT_ERRORS = ("ModuleNotFoundError", "ImportError", "AttributeError")
+"""How what is told of a node begins that has no liax, or another one."""
+
 SHOW_DEVICES = {"RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1"}
 """Environment of a task that is to see all the GPUs of its node, as training workers do, and not those alone that it
 has reserved."""
@@ -120,6 +126,8 @@ def collect(waiting: Mapping[Any, str], limit_s: float) -> tuple[dict[str, Any],
     for reference in done:
         try:
             told[waiting[reference]] = ray.get(reference)
+        except (ray.exceptions.TaskUnschedulableError, ray.exceptions.ActorUnschedulableError):
+            failed[waiting[reference]] = LOST
         except ray.exceptions.RayError as error:
             failed[waiting[reference]] = _one_line(error)
     for reference in late:
@@ -147,5 +155,5 @@ def _one_line(error: Exception) -> str:
     if not lines:
         return type(cause).__name__
     # Where the node could not even load the function, Ray puts Python's own last line at the end.
-    missing = [line for line in lines if line.startswith(("ModuleNotFoundError", "ImportError", "AttributeError"))]
+    missing = [line for line in lines if line.startswith(IMPORT_ERRORS)]
     return missing[-1] if missing else lines[0]

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from liax import storage
+from liax.doctor.nodes import LOST
+from tests.cluster.machines import Submitted
+from tests.cluster.machines import cluster as several_machines
 from tests.conftest import ROOT
 from tests.job_runs import write_talks
 from tests.mlflow_server import free_port
@@ -133,7 +136,8 @@ def test_a_node_that_hangs_is_told_and_the_others_are_checked(cluster: Cluster) 
         cluster.signal(cluster.odd, signal.SIGCONT)
     found = json.loads(done.stdout)["findings"]
     (silent,) = [one for one in found if one["check"] == "answer"]
-    assert (silent["state"], silent["seen"]) == ("wrong", "no answer within 45 s")
+    assert silent["state"] == "wrong"
+    assert silent["seen"] in ("no answer within 45 s", LOST)  # the second where Ray was quicker
     assert len(silent["nodes"]) == 1
     (network,) = [one for one in found if one["check"] == "network"]
     assert len(network["nodes"]) == 2
@@ -150,3 +154,18 @@ def test_another_ray_is_one_line(cluster: Cluster) -> None:
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert line.startswith("error: Version mismatch: The cluster was started with: Ray: ")
     assert "Ray: 2.1.0" in line
+
+
+@pytest.mark.slow
+def test_it_is_a_job_like_the_others(tmp_path: Path) -> None:
+    output, log = tmp_path / "output", tmp_path / "job.log"
+    output.mkdir()
+    with several_machines(workers=2, cores=1) as machines:
+        words = ["ray", "job", "submit", "--working-dir", ".", "--", "python", "jobs/doctor.py"]
+        job = Submitted(machines, [*words, "nodes=3", f"output={output}", "transfer_mib=1"], log)
+        try:
+            job.finish()
+        finally:
+            job.stop()
+    assert "2 workers add up right by Gloo" in job.said()
+    assert "Nothing is wrong" in job.said()

@@ -26,6 +26,14 @@ def test_nothing_is_wrong_with_a_usual_machine() -> None:
     }  # fmt: skip
 
 
+def test_what_is_left_is_one_line_whatever_each_machine_has() -> None:
+    nodes = {a_node("a"): a_machine(), a_node("b"): a_machine(free_bytes=90 * GIB, shared_bytes=9 * GIB)}
+    found = {one.check: one for one in judge_machines(nodes, asked_s=1000.0, answered_s=1001.0)}
+    assert found["disk"].seen == "at least 90.0 GiB free where Ray keeps its files"
+    assert found["shared memory"].seen == "at least 8.0 GiB of /dev/shm beside Ray's object store"
+    assert found["disk"].nodes == found["shared memory"].nodes == ("a", "b")
+
+
 def test_the_64_megabytes_of_a_container_are_wrong() -> None:
     found = judged("shared memory", shared_bytes=64 * 1024**2)
     assert found.state == "wrong"
