@@ -81,16 +81,18 @@ class Member:
             on_gpu: whether by NCCL, on the GPU that Ray gave this worker, else by Gloo.
             limit_s: how long others are waited for.
         """
+        import ray
         import torch
         from torch.distributed import TCPStore
 
-        from liax.training.place import Place, process_group
+        from liax.training.place import Place, process_group, talk_from
 
         wait, began = timedelta(seconds=limit_s), time.monotonic()
         store = TCPStore(*meeting, is_master=False, wait_for_workers=False, timeout=wait)
         reach(store, rank, "met")
         try:
             place = Place(rank, world_size, _given_device() if on_gpu else torch.device("cpu"))
+            talk_from(ray.util.get_node_ip_address())
             with process_group(place, store, wait):
                 reach(store, rank, "joined")
                 found = _measure(place.device, rank, world_size)

@@ -1,5 +1,6 @@
 """Where one worker of a training stands among the others, and the few things they do together."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,22 @@ class Place:
 def alone(device: str = "cpu") -> Place:
     """The only worker."""
     return Place(rank=0, world_size=1, device=torch.device(device))
+
+
+def talk_from(address: str) -> None:
+    """Let Gloo use the network in which this machine has that address, unless `GLOO_SOCKET_IFNAME` names another.
+
+    By itself it takes the address of the host's name, which Debian's systems give one of loopback that no other machine
+    reaches. NCCL looks for a network by itself. Call it before `process_group`.
+
+    Args:
+        address: of this machine, by which others know it.
+    """
+    import psutil
+
+    for interface, addresses in psutil.net_if_addrs().items():
+        if address in [one.address for one in addresses]:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from liax.errors import LiaxError, ProcessDied, StorageError, UserError
 from liax.training.board import Board
 from liax.training.config import TrainConfig
 from liax.training.loop import Preempted, train
-from liax.training.place import LONGEST_WAIT, Place, process_group
+from liax.training.place import LONGEST_WAIT, Place, process_group, talk_from
 from liax.training.share import usable_workers
 
 LEAVE_WITHIN_S = 120.0
@@ -67,6 +67,7 @@ def _work(config: TrainConfig, board: Board, mark: str, versions: dict[str, str]
         if rank < world_size:
             place = Place(rank, world_size, _device(config))
             _tell_deepspeed(place)
+            talk_from(ray.util.get_node_ip_address())
             with process_group(place, store):
                 train(config, place, board.show, told_to_leave)
     except Preempted:
