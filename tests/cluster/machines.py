@@ -214,4 +214,4 @@ def wait_until(ready: Callable[[], bool], job: Submitted, what: str, limit_s: fl
     while not ready():
         assert job.running(), f"ended before {what}: {job.said()[-3000:]}"
         assert time.monotonic() < deadline, f"no {what}: {job.said()[-3000:]}"
-        time.sleep(0.1)
+        time.sleep(0.5)  # each look asks the S3 that runs in this process
