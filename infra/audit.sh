@@ -5,7 +5,7 @@
 # to have some, and where none come it says that nothing was audited.
 set -eu
 cd "$(dirname "$0")/.."
-INDEX=https://pypi.org/pypi
+INDEX=${AUDIT_INDEX:-https://pypi.org/pypi}
 KNOWN=requests/2.19.0  # CVE-2018-18074
 say() { printf 'audit: %s\n' "$*" >&2; }
 

@@ -41,6 +41,7 @@ def test_hadolint_finds_what_is_wrong(tmp_path: Path) -> None:
 
 def test_versions_are_those_of_the_lock_and_of_the_setup() -> None:
     assert argument("TORCH_VERSION") == {locked("torch")}
+    assert argument("PSYCOPG2_VERSION") == {locked("psycopg2-binary")}
     uv = re.search(r"^UV_VERSION=(\S+)$", (INFRA / "setup.sh").read_text(), flags=re.MULTILINE)
     assert uv
     assert argument("UV_IMAGE") == {f"ghcr.io/astral-sh/uv:{uv[1]}"}
