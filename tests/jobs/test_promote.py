@@ -12,11 +12,9 @@ from liax.evaluation import logged
 from liax.evaluation import run as evaluation
 from liax.registry.register import register
 from liax.tracking.client import connect
-from liax.training.config import TrainConfig
-from liax.training.loop import train
-from liax.training.place import alone
 from tests.liax.evaluation.evaluated import map_here
 from tests.moving_shapes import write_shapes
+from tests.two_steps import train_two_steps
 
 
 @pytest.fixture
@@ -31,17 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tiny model after two steps, beside what it can be measured on."""
     folder = tmp_path_factory.mktemp("promoted")
     write_shapes(folder / "validation", clips=7, validation=6)
-    settings = {
-        "shards": write_shapes(folder / "shards", clips=2),
-        "output": str(folder / "run"),
-        "run_on": "process",
-        "batch": 1,
-        "steps": 2,
-        "model": {"preset": "tiny"},
-        "loss": {"perceptual": "none"},
-        "tracking": {"uri": "none", "pictures": 1},
-    }
-    train(TrainConfig.model_validate(settings), alone(), lambda step, numbers: None)
+    train_two_steps(folder)
     return str(folder)
 
 

@@ -15,10 +15,8 @@ from liax.registry.register import register
 from liax.shards import ShardSet
 from liax.tracking.client import connect
 from liax.training.config import TrainConfig
-from liax.training.loop import train
-from liax.training.place import alone
 from tests.liax.evaluation.evaluated import map_here
-from tests.moving_shapes import write_shapes
+from tests.two_steps import train_two_steps
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
     """A run of two steps, whose record names its shard set as Ray's trainer makes it."""
     from liax.training.run_record import RunRecord, write_run
 
-    folder = tmp_path_factory.mktemp("trained")
-    config = TrainConfig.model_validate(
-        {
-            "shards": write_shapes(folder / "shards", clips=3, validation=2),
-            "output": str(folder / "run"),
-            "run_on": "process",
-            "batch": 1,
-            "steps": 2,
-            "model": {"preset": "tiny"},
-            "loss": {"perceptual": "none"},
-            "tracking": {"uri": "none", "pictures": 1, "video_frames": 0},
-        }
-    )
-    train(config, alone(), lambda step, numbers: None)
+    config = train_two_steps(tmp_path_factory.mktemp("trained"), clips=3, validation=2)
     set_id = ShardSet(config.shards).set_id
     write_run(config.output, RunRecord(identity=config.identity(set_id), set_id=set_id))
     return config

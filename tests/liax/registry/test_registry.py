@@ -15,29 +15,12 @@ from liax.registry.pull import pull
 from liax.registry.register import register
 from liax.tracking.client import connect
 from liax.training.checkpoint import open_checkpoint
-from liax.training.config import TrainConfig
-from liax.training.loop import train
-from liax.training.place import alone
-from tests.moving_shapes import write_shapes
+from tests.two_steps import train_two_steps
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("trained")
-    config = TrainConfig.model_validate(
-        {
-            "shards": write_shapes(folder / "shards", clips=2),
-            "output": str(folder / "run"),
-            "run_on": "process",
-            "batch": 1,
-            "steps": 2,
-            "model": {"preset": "tiny"},
-            "loss": {"perceptual": "none"},
-            "tracking": {"pictures": 1},
-        }
-    )
-    train(config, alone(), lambda step, numbers: None)
-    return config.output
+    return train_two_steps(tmp_path_factory.mktemp("trained")).output
 
 
 @pytest.fixture(scope="module")
