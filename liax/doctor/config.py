@@ -3,12 +3,13 @@
 from pydantic import Field
 
 from liax.config import Config
+from liax.tracking.address import SettingUri
 
 
 class TrackingConfig(Config):
     """Where the jobs will log."""
 
-    uri: str | None = None
+    uri: SettingUri | None = None
     """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that it is not checked; `none` checks nothing."""
 
 

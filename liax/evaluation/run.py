@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from liax import ray_data, storage
+from liax.doctor.versions import require_equal
 from liax.errors import JobError, UserError
 from liax.evaluation.charts import scatter_png
 from liax.evaluation.clips import ClipSet, list_clips
@@ -23,6 +24,9 @@ from liax.evaluation.summary import Summary, summarise
 from liax.evaluation.tables import clips_parquet, markdown
 from liax.evaluation.trials import Trial, list_trials
 from liax.progress import Progress, say
+
+LIBRARIES = ("python", "liax", "torch", "numpy", "av", "mediapipe")
+"""What all nodes must agree in, for one node's numbers to be comparable with another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,7 @@ def _check_shown_by(metric: str, protocol: Protocol) -> None:
 def _map(stage: type, items: Sequence[dict[str, Any]], work: Work, label: str) -> Iterator[dict[str, Any]]:
     """Each item through an actor of a pool; a failure that is no clip's ends the job in one line."""
     config = work.config
+    require_equal(LIBRARIES)
     rows = ray_data.dataset(items).map(
         ray_data.actor(stage),
         fn_constructor_args=[work],
