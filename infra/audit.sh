@@ -9,7 +9,7 @@ INDEX=${AUDIT_INDEX:-https://pypi.org/pypi}
 KNOWN=requests/2.19.0  # CVE-2018-18074
 say() { printf 'audit: %s\n' "$*" >&2; }
 
-if ! .venv/bin/python - "$INDEX/$KNOWN/json" <<'PYTHON'
+if .venv/bin/python - "$INDEX/$KNOWN/json" <<'PYTHON'
 import json, sys, urllib.request
 try:
     with urllib.request.urlopen(sys.argv[1], timeout=20) as answer:
@@ -17,12 +17,18 @@ try:
 except (OSError, ValueError) as error:
     print(f"audit: {sys.argv[1]}: {error}", file=sys.stderr)
     found = None
-sys.exit(not found)
+sys.exit(0 if found else 3)
 PYTHON
 then
+    status=0
+else
+    status=$?
+fi
+if [ "$status" = 3 ]; then
     say "NOT AUDITED: the advisories of $INDEX are not within reach; run it again where they are"
     exit 0
 fi
+[ "$status" = 0 ] || exit "$status"
 locked=$(mktemp)
 trap 'rm -f "$locked"' EXIT
 uv=$(ls .setup/uv-*/bin/uv | tail -1)

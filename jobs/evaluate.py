@@ -60,7 +60,7 @@ def run(argv: Sequence[str]) -> int:
     address = tracking_uri(wanted) if wanted else None
     if address is not None:
         connect(address)  # before the work, if nothing answers there
-    with ray_session.session(config.workers):
+    with ray_session.session(config.local_cores):
         found = evaluate(prepared)
     say(_told(found))
     say(f"table, plots and clips: {prepared.work.url}")
@@ -74,7 +74,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _told(found: "Evaluation") -> str:
     """The table in short."""
-    lines = []
+    lines = [f"people: {found.summary.people}"]
     for protocol, results in found.summary.results.items():
         lines.append(f"{protocol}: {results.clips} clips of {results.videos} videos")
         for metric, estimate in results.contestants["model"].items():

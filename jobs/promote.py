@@ -93,7 +93,7 @@ def run(argv: Sequence[str]) -> int:
     check_validation_set(contest, set_id, allow_another=job.new_validation_set)
     check_sizes(contest, {version: one.work.subject.size_px for version, one in prepared.items()})
     found = {}
-    with ray_session.session(job.workers):
+    with ray_session.session(job.local_cores):
         for version in versions:
             say(f"version {version} of {job.name}")
             found[version] = evaluate(prepared[version])

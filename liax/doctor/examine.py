@@ -15,6 +15,7 @@ from liax.doctor.nodes import IMPORT_ERRORS, SHOW_DEVICES, Node, ask
 from liax.doctor.stores import MIB, check_output, check_reading
 from liax.doctor.tracking import check_tracking
 from liax.doctor.versions import judge_versions, versions_here
+from liax.errors import UserError
 from liax.tracking.address import NO_TRACKING, tracking_uri
 from liax.training.launch import absolute, is_local
 from liax.weights import VGG19
@@ -120,7 +121,11 @@ def _tracking(nodes: Sequence[Node], config: DoctorConfig) -> list[Finding]:
     asked = config.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not asked or asked == NO_TRACKING:
         return [Finding("MLflow", "not checked", "say tracking.uri=… to speak with it from every machine")]
-    return check_tracking(nodes, tracking_uri(asked), config.limit_s)
+    try:
+        address = tracking_uri(asked)
+    except UserError as error:
+        return [Finding("MLflow", "wrong", str(error), "correct tracking.uri")]
+    return check_tracking(nodes, address, config.limit_s)
 
 
 def _unheard(mute: dict[str, str]) -> list[Finding]:

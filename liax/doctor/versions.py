@@ -105,7 +105,7 @@ def judge_versions(versions: Mapping[str, Mapping[str, str]], here: Mapping[str,
         else:
             same.append(node)
     shown = ", ".join(f"{name} {usual[name]}" for name in ("python", "ray", "torch", "mlflow", "liax", CODE))
-    return [*findings, Finding(CHECK, "ok", shown, nodes=tuple(same))]
+    return [*findings, *([Finding(CHECK, "ok", shown, nodes=tuple(same))] if same else [])]
 
 
 def _other_versions(node: str, found: Sequence[str]) -> UserError:

@@ -1,5 +1,6 @@
 """What an evaluation can be told."""
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -83,7 +84,7 @@ class MeasureConfig(Config):
     allow_training_people: bool = False
     """Measure also on people that the model was trained on. The results then do not tell how it does on others."""
     device: str = "auto"
-    """`auto` takes a GPU where the worker has one."""
+    """`auto` takes a GPU where the worker has reserved one."""
     dtype: Precision = "float32"
     """Of the network."""
     workers: int | None = Field(default=None, ge=1)
@@ -91,14 +92,19 @@ class MeasureConfig(Config):
     cluster."""
     cpus_per_worker: float = Field(default=1, gt=0)
     """Cores that a worker reserves."""
-    gpus_per_worker: float = Field(default=0, ge=0)
-    """GPUs that a worker reserves, or the share of one."""
+    gpus_per_worker: float | None = Field(default=None, ge=0)
+    """GPUs that a worker reserves, or the share of one; null for 1 where the cluster has any."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.shards is None) == (self.videos is None):
             raise ValueError("give shards= or videos=, one of the two")
         return self
+
+    @property
+    def local_cores(self) -> int | None:
+        """Cores of a local Ray for so many workers; None for all of the machine's."""
+        return None if self.workers is None else math.ceil(self.workers * self.cpus_per_worker)
 
     @property
     def video_urls(self) -> list[str]:

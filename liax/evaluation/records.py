@@ -18,7 +18,6 @@ from pydantic import Field
 
 from liax import storage
 from liax.config import Config, build
-from liax.errors import UserError
 from liax.evaluation.config import EvaluateConfig
 from liax.evaluation.definitions import Protocol, definitions_id
 from liax.evaluation.subject import Subject
@@ -99,12 +98,12 @@ class Work:
 
 def finished(work: Work) -> set[str]:
     """Ids of the trials that have a record."""
-    return {url.rsplit("/", 1)[-1].removesuffix(".json") for url in _listed(work.file("work", "done"))}
+    return {url.rsplit("/", 1)[-1].removesuffix(".json") for url in storage.list_if_there(work.file("work", "done"))}
 
 
 def forget_started(work: Work) -> None:
     """A new run begins every trial anew: a run that was stopped is nobody's fault."""
-    storage.remove_many(_listed(work.file("work", "started")))
+    storage.remove_many(storage.list_if_there(work.file("work", "started")))
 
 
 def load_records(work: Work, trial_ids: Sequence[str]) -> list[TrialRecord]:
@@ -131,10 +130,3 @@ def load_features(work: Work, trial_id: str) -> dict[str, NDArray[np.float32]]:
         return {}
     with np.load(io.BytesIO(storage.read_bytes(url)), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
-
-
-def _listed(url: str) -> list[str]:
-    try:
-        return storage.list_files(url)
-    except UserError:  # nothing there yet
-        return []

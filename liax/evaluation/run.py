@@ -5,7 +5,7 @@ summary are made from the records alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +175,7 @@ def _write(prepared: Prepared, records: Mapping[str, TrialRecord]) -> tuple[list
 
 def _remove_old(work: Work) -> None:
     """The shown clips of an earlier evaluation in the same place."""
-    try:
-        old = storage.list_files(work.file("clips"), [".mp4"])
-    except UserError:  # none yet
-        return
-    storage.remove_many(old)
+    storage.remove_many([url for url in storage.list_if_there(work.file("clips")) if url.endswith(".mp4")])
 
 
 def _check_shown_by(metric: str, protocol: Protocol) -> None:
@@ -190,24 +186,41 @@ def _check_shown_by(metric: str, protocol: Protocol) -> None:
 
 def _map(stage: type, items: Sequence[dict[str, Any]], work: Work, label: str) -> Iterator[dict[str, Any]]:
     """Each item through an actor of a pool; a failure that is no clip's ends the job in one line."""
-    config = work.config
     require_equal(LIBRARIES)
+    most, room, gpus = _workers(work.config, len(items))
+    config = work.config
+    # Ray hides no GPU from workers that reserve none: all of them would take the first.
+    if config.device == "auto" and not gpus:
+        config = config.model_copy(update={"device": "cpu"})
+        work = replace(work, config=config)
     rows = ray_data.dataset(items).map(
         ray_data.actor(stage),
         fn_constructor_args=[work],
-        compute=ray_data.pool(*_workers(config, len(items))),
+        compute=ray_data.pool(most, room),
         num_cpus=config.cpus_per_worker,
-        num_gpus=config.gpus_per_worker,
+        num_gpus=gpus,
     )
     yield from ray_data.rows(rows, label)
 
 
-def _workers(config: EvaluateConfig, items: int) -> tuple[int, int]:
-    """How many are of use, and for how many the cluster has room."""
+def _workers(config: EvaluateConfig, items: int) -> tuple[int, int, float]:
+    """How many workers are of use, for how many the nodes have room, and the GPUs of each.
+
+    Raises:
+        UserError: no node has room for one, which would be waited for without end.
+    """
     import ray
 
-    there = ray.cluster_resources()
-    room = there.get("CPU", 0) / config.cpus_per_worker
-    if config.gpus_per_worker:
-        room = min(room, there.get("GPU", 0) / config.gpus_per_worker)
-    return min(items, config.workers or int(room)), int(room)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = config.gpus_per_worker
+    if gpus is None:
+        gpus = 1.0 if config.device != "cpu" and any(node.get("GPU", 0) for node in nodes) else 0.0
+    each = {"CPU": config.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
+    room = sum(int(min(node.get(name, 0) / amount for name, amount in each.items())) for node in nodes)
+    if room < 1:
+        needs = ", ".join(f"{amount:g} {name}" for name, amount in each.items())
+        raise UserError(
+            f"no node of the Ray cluster has room for a worker ({needs}): lower cpus_per_worker or "
+            "gpus_per_worker, or add machines"
+        )
+    return min(items, config.workers or room), room, gpus

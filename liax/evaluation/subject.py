@@ -11,7 +11,7 @@ import yaml
 
 from liax import storage
 from liax.config import Config, build
-from liax.errors import JobError, LiaxError, UserError
+from liax.errors import JobError, UserError
 from liax.evaluation.clips import Clip, ClipSet, clips_in
 from liax.evaluation.config import EvaluateConfig
 from liax.inference.loading import REGISTERED
@@ -156,7 +156,7 @@ def _training_clips(subject: Subject, config: EvaluateConfig, clips: ClipSet) ->
         return None
     try:
         shards = ShardSet(subject.training_shards)
-    except LiaxError:  # moved, or on another machine
+    except UserError:  # moved, or on another machine
         return None
     return clips_in(shards, "train") if subject.set_id in (None, shards.set_id) else None
 

@@ -11,6 +11,7 @@ from liax.inference.renderer import Renderer
 from liax.model.network import LiaX
 from liax.model.official_file import SUFFIXES, load_official
 from liax.model.weights import CONFIG_FILE, load_model
+from liax.tracking.address import without_password
 
 REGISTERED = "models:/"
 
@@ -37,7 +38,8 @@ def load(
     choose_dtype(dtype, device)
     name = str(source)
     if tracking_uri is not None and not name.startswith(REGISTERED):
-        raise UserError(f"{name} is not in MLflow: leave out its address, {tracking_uri}, or give models:/NAME@ALIAS")
+        shown = without_password(tracking_uri)
+        raise UserError(f"{name} is not in MLflow: leave out its address, {shown}, or give models:/NAME@ALIAS")
     if name.lower().endswith(SUFFIXES):
         model = _released(name)
         named = RELEASED if model.config.directions == RELEASED_DIRECTIONS else None

@@ -10,6 +10,7 @@ gives an answer 60 seconds, or what its `--timeout` says: a long video needs mor
 import tempfile
 from collections.abc import Callable
 from functools import cached_property
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +90,10 @@ class AnimatorModel(PythonModel):
 
 
 def _options(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):  # absent options come as None or, from a column with gaps, as NaN
+    if given is None or (isinstance(given, float) and isnan(given)):  # from a column with gaps
         return {}
+    if not isinstance(given, dict):
+        raise MlflowException.invalid_parameter_value('options must be an object such as {"crop": false}')
     unknown = [name for name in given if name not in OPTIONS]
     if unknown:
         raise MlflowException.invalid_parameter_value(f"unknown option '{unknown[0]}'; known: {', '.join(OPTIONS)}")

@@ -128,7 +128,7 @@ def _check_controls(file: Path, named: str) -> None:
 def _add_version(
     client: Any, name: str, model_id: str, run_id: str | None, tags: dict[str, str], alias: str | None
 ) -> str:
-    is_new, made = _make_name(client, name), None
+    is_new = _make_name(client, name)
     try:
         made = client.create_model_version(
             name, source=f"models:/{model_id}", run_id=run_id, tags=tags, model_id=model_id
@@ -136,12 +136,18 @@ def _add_version(
         if alias is not None:
             client.set_registered_model_alias(name, alias, made.version)
     except BaseException:
-        if made is not None:
-            failure_of(lambda: client.delete_model_version(name, made.version))
+        failure_of(lambda: _remove_versions(client, name, model_id))
         if is_new:
             failure_of(lambda: _remove_name(client, name))
         raise
     return str(made.version)
+
+
+def _remove_versions(client: Any, name: str, model_id: str) -> None:
+    """Remove every version of this model: one may have been made though its answer was lost, and asked for again."""
+    for version in client.search_model_versions(f"name = '{name}'"):
+        if version.source == f"models:/{model_id}":
+            client.delete_model_version(name, version.version)
 
 
 def _make_name(client: Any, name: str) -> bool:

@@ -13,7 +13,9 @@ from liax.errors import UserError
 NO_TRACKING = "none"
 _SQLITE = "sqlite:///"
 _HIDDEN = "***"
-_PASSWORD = re.compile(r"(://[^/:@]*):[^/@]*@")
+# To the last @: SQLAlchemy takes passwords with @ and / in them as they are.
+_PASSWORD = re.compile(r"(://[^/:@\s]*):\S*@")
+_IN_QUERY = re.compile(r"([?&](?:password|passwd|pwd)=)[^&\s]*", re.IGNORECASE)
 
 
 def _refuse_password(uri: str) -> str:
@@ -39,12 +41,13 @@ def tracking_uri(setting: str | None) -> str:
     if not setting or (given and setting == without_password(given)):
         setting = given
     uri = setting or f"{_SQLITE}mlflow.db"
-    if f":{_HIDDEN}@" in uri:
+    if f":{_HIDDEN}@" in uri or f"={_HIDDEN}" in uri:
         raise UserError(f"the password of {uri} is not known here: set MLFLOW_TRACKING_URI to the whole address")
     if uri.startswith(_SQLITE):
         return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
     if not uri.startswith(("http://", "https://", "postgresql", "mysql")):
-        raise UserError(f"'{uri}' is not an MLflow address: use http(s)://HOST:PORT, or sqlite:///FILE.db for a file")
+        shown = without_password(uri)
+        raise UserError(f"'{shown}' is not an MLflow address: use http(s)://HOST:PORT, or sqlite:///FILE.db for a file")
     return uri
 
 
@@ -65,7 +68,7 @@ def require_database(uri: str) -> None:
 
 def without_password(uri: str) -> str:
     """The address as it may be shown and kept: a server's or a database's can hold the password of its user."""
-    return _PASSWORD.sub(rf"\1:{_HIDDEN}@", uri)
+    return _IN_QUERY.sub(rf"\1{_HIDDEN}", _PASSWORD.sub(rf"\1:{_HIDDEN}@", uri))
 
 
 def quiet_mlflow() -> None:

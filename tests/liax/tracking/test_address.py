@@ -7,7 +7,7 @@ import pytest
 from jobs.preprocess import PreprocessJob
 from liax.config import load_config
 from liax.errors import UserError
-from liax.tracking.address import tracking_uri
+from liax.tracking.address import tracking_uri, without_password
 from liax.training.config import TrainConfig
 
 NEEDED = ["shards=s", "output=o"]
@@ -21,6 +21,17 @@ def test_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert tracking_uri("sqlite:///a.db") == f"sqlite:///{tmp_path}/a.db"
     with pytest.raises(UserError, match="not an MLflow address"):
         tracking_uri("/some/folder")
+
+
+@pytest.mark.parametrize(("whole", "shown"), [
+    ("postgresql://u:ab/cd@h/db", "postgresql://u:***@h/db"),
+    ("postgresql://u:p@ss@h/db", "postgresql://u:***@h/db"),
+    ("postgresql://h/db?user=u&password=secret&x=1", "postgresql://h/db?user=u&password=***&x=1"),
+    ("http://h:5000/a@b", "http://h:***@b"),  # none is there: rather hidden too much
+    ("http://h:5000", "http://h:5000"),
+])  # fmt: skip
+def test_no_form_of_a_password_is_shown(whole: str, shown: str) -> None:
+    assert without_password(whole) == shown
 
 
 def test_a_password_is_given_by_the_environment_only(monkeypatch: pytest.MonkeyPatch) -> None:
