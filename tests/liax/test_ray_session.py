@@ -22,9 +22,10 @@ def test_a_stranger_gets_no_work_done(tmp_path: Path) -> None:
         import ray
 
         address = ray.get_runtime_context().gcs_address
-        own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
-        for home, may in ((str(Path.home()), True), (str(tmp_path), False)):  # the token lies in the owner's home
-            environment = own | {"HOME": home, "RAY_AUTH_MODE": "token" if may else "disabled"}
+        friend = os.environ | {"RAY_AUTH_MODE": "token"}  # with the token of the environment, or of the owner's home
+        stranger = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+        stranger |= {"RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path)}
+        for environment, may in ((friend, True), (stranger, False)):
             called = subprocess.run(
                 [sys.executable, "-c", CALL, address],
                 env=environment,
