@@ -170,7 +170,7 @@ def started(config: TrainConfig, environment: Mapping[str, str], words: tuple[st
 
 def steps_done(output: Path) -> int:
     """The last step of which there are records."""
-    parts = sorted((output / "metrics").glob("*")) if (output / "metrics").is_dir() else []
+    parts = sorted((output / "metrics").glob("[!.]*")) if (output / "metrics").is_dir() else []
     lines = [line for part in parts for line in part.read_text().splitlines() if line.endswith("}")]
     return max((json.loads(line)["step"] for line in lines), default=0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from liax import __version__
 from liax.doctor.findings import Finding
-from liax.doctor.nodes import NO_ANSWER, ask, living
+from liax.doctor.nodes import LOST, NO_ANSWER, ask, living
 from liax.errors import UserError
 
 PACKAGES = (
@@ -67,8 +67,8 @@ def require_equal(names: Sequence[str], limit_s: float = 60.0) -> None:
 
     Args:
         names: what they must agree in.
-        limit_s: how long is waited. Our choice, because a process starts within seconds; who does not answer is left
-            to Ray, which gives it no work either.
+        limit_s: how long is waited. Our choice, because a process starts within seconds; who does not answer, or is
+            lost meanwhile, is left to Ray, which gives it no work either.
 
     Raises:
         UserError: a node has another version than this process, or cannot load liax.
@@ -84,7 +84,7 @@ def require_equal(names: Sequence[str], limit_s: float = 60.0) -> None:
         if other := differences(found, wanted):
             raise _other_versions(node, other)
     for node, failure in failed.items():
-        if not failure.startswith(NO_ANSWER):
+        if not failure.startswith((NO_ANSWER, LOST)):
             raise UserError(f"node {node} cannot take part: {failure}; see `liax doctor`")
 
 

@@ -1,9 +1,12 @@
 """Which nodes are not like the others."""
 
+from contextlib import nullcontext
 from importlib.metadata import version
 
 import pytest
 
+from liax.doctor import versions as doctor_versions
+from liax.doctor.nodes import LOST, NO_ANSWER
 from liax.doctor.versions import CODE, differences, judge_versions, require_same, versions_here, versions_of
 from liax.errors import UserError
 
@@ -61,3 +64,16 @@ def test_a_worker_with_another_version_gives_one_clear_line() -> None:
     assert "\n" not in line
     assert line.startswith("node 10.0.1.7 has other versions than the start of this job: torch ")
     assert "instead of 1.0" in line
+
+
+@pytest.mark.parametrize(("failure", "refused"), [(LOST, False), (f"{NO_ANSWER} 60 s", False), ("no liax", True)])
+def test_a_node_that_is_lost_meanwhile_stops_no_job(
+    failure: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "nodes", list)
+    monkeypatch.setattr(doctor_versions, "living", lambda nodes: ["one", "other"])
+    monkeypatch.setattr(doctor_versions, "ask", lambda *_: ({"one": versions_of(["python"])}, {"other": failure}))
+    with pytest.raises(UserError, match="node other cannot take part") if refused else nullcontext():
+        doctor_versions.require_equal(["python"])
