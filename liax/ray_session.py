@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,6 +53,18 @@ def session(num_cpus: int | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def room(each: Mapping[str, float]) -> int:
+    """How many workers the living nodes hold, were they empty. Ray must be running.
+
+    Args:
+        each: what one worker reserves, by Ray's names of resources, above 0.
+    """
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(int(min(node.get(name, 0.0) / amount for name, amount in each.items())) for node in nodes)
 
 
 def _not_started(error: Exception) -> JobError:

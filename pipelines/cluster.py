@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from liax import ray_session
 from liax.errors import UserError
 
 GIB = 1024**3
@@ -16,10 +17,7 @@ def cores() -> int:
 
 def room(cpus: float, memory_bytes: int) -> int:
     """How many workers that reserve this much the living nodes hold in all, were they empty. Ray must be running."""
-    import ray
-
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return sum(int(min(node.get("CPU", 0.0) / cpus, node.get("memory", 0.0) / memory_bytes)) for node in nodes)
+    return ray_session.room({"CPU": cpus, "memory": memory_bytes})
 
 
 def check_memory(workers_bytes: Sequence[int]) -> None:

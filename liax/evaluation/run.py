@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from liax import ray_data, storage
+from liax import ray_data, ray_session, storage
 from liax.doctor.versions import require_equal
 from liax.errors import JobError, UserError
 from liax.evaluation.charts import scatter_png
@@ -211,12 +211,12 @@ def _workers(config: EvaluateConfig, items: int) -> tuple[int, int, float]:
     """
     import ray
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     gpus = config.gpus_per_worker
     if gpus is None:
-        gpus = 1.0 if config.device != "cpu" and any(node.get("GPU", 0) for node in nodes) else 0.0
+        there = any(node["Alive"] and node["Resources"].get("GPU") for node in ray.nodes())
+        gpus = 1.0 if config.device != "cpu" and there else 0.0
     each = {"CPU": config.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
-    room = sum(int(min(node.get(name, 0) / amount for name, amount in each.items())) for node in nodes)
+    room = ray_session.room(each)
     if room < 1:
         needs = ", ".join(f"{amount:g} {name}" for name, amount in each.items())
         raise UserError(

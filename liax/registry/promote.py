@@ -226,7 +226,6 @@ def settle(
 
     name, version = contest.name, contest.candidate
     tags = {
-        "promotion": "promoted" if verdict.promoted else "refused",
         "promotion/reason": verdict.reason,
         "promotion/against": contest.champion or "none",
         "promotion/set_id": set_id,
@@ -245,10 +244,11 @@ def settle(
         for key, value in tags.items():  # first, so that there is no champion without its reason
             client.set_model_version_tag(name, version, key, value)
         if verdict.promoted:
+            client.set_registered_model_alias(name, CHAMPION, version)
             client.set_registered_model_tag(name, VALIDATION_SET, set_id)
             if data is not None:
                 client.set_registered_model_tag(name, VALIDATION_DATA, json.dumps(data))
-            client.set_registered_model_alias(name, CHAMPION, version)
+        client.set_model_version_tag(name, version, "promotion", "promoted" if verdict.promoted else "refused")
     except MlflowException as error:
         raise StorageError(
             f"MLflow at {without_password(address)} did not take the verdict on version {version}: "

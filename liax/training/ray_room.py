@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from liax import ray_session
 from liax.errors import UserError
 from liax.progress import say
 from liax.training.config import TrainConfig
@@ -69,11 +70,7 @@ def _waits(config: TrainConfig, room: int) -> str:
 
 def _room(config: TrainConfig) -> int:
     """How many workers the living machines hold, were they empty."""
-    import ray
-
-    each = resources_per_worker(config)
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return sum(int(min(node.get(kind, 0) // count for kind, count in each.items())) for node in alive)
+    return ray_session.room(resources_per_worker(config))
 
 
 def _fewest(config: TrainConfig) -> int:
