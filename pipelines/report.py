@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
 from liax import storage
+from liax.html_page import page, table, tiles, words
 from liax.sample import SampleInfo
 from pipelines.contact_sheet import contact_sheet
 from pipelines.outcomes import KEPT, Outcome
 from pipelines.report_charts import funnel_svg, histogram_svg, pose_map_svg
-from pipelines.report_parts import Pictures, bars, file_name, labels, page, table, tiles, words
+from pipelines.report_parts import STYLE, Pictures, bars, file_name, labels
 from pipelines.run import Run
 from pipelines.stills import spread
 from pipelines.summary import Summary, person_of
@@ -52,7 +53,7 @@ def write_report(run: Run, summary: Summary, outcomes: Sequence[Outcome], clips:
         f"<h2>Where the time went, s</h2>{bars(summary.seconds, all_kept=True)}",
         _rows(outcomes),
     ]
-    storage.write_bytes(run.file("report.html"), page("Preprocessing", sections))
+    storage.write_bytes(run.file("report.html"), page("Preprocessing", sections, STYLE))
 
 
 def _load(run: Run, outcomes: Iterable[Outcome]) -> Pictures:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
+from liax.html_page import svg
 from pipelines.histograms import Histogram, PoseMap
 
 KEPT_COLOR, LOST_COLOR, PALE_COLOR, LIMIT_COLOR, FAINT = "#2f9e6e", "#d2604f", "#f0cfca", "#222", "#ddd"
@@ -49,7 +50,7 @@ def histogram_svg(name: str, histogram: Histogram) -> str:
     parts.append(f"<text x='{CHART_WIDTH / 2}' y='{floor + 14}' text-anchor='middle'>{_counted(histogram)}</text>")
     return (
         f"<figure class=chart><figcaption><b>{escape(name.replace('_', ' '))}</b>, median {histogram.median:.4g}"
-        f"</figcaption>{_svg(CHART_WIDTH, floor + MARGIN, parts)}</figure>"
+        f"</figcaption>{svg(CHART_WIDTH, floor + MARGIN, parts)}</figure>"
     )
 
 
@@ -77,7 +78,7 @@ def pose_map_svg(poses: PoseMap) -> str:
             if seconds >= 1:
                 parts.append(f"<text x={x + CELL // 2 - 1} y={y + 16} text-anchor=middle>{_short(seconds)}</text>")
     parts += _axes(poses, width, height)
-    return _svg(width + 2 * AXIS, height + AXIS, parts)
+    return svg(width + 2 * AXIS, height + AXIS, parts)
 
 
 def _axes(poses: PoseMap, width: int, height: int) -> list[str]:
@@ -115,8 +116,4 @@ def funnel_svg(steps: Mapping[str, tuple[int, int]]) -> str:
             f"<rect x=100 y={y + 4} width='{BAR_WIDTH * share:.1f}' height=20 fill='{KEPT_COLOR}'/>"
             f"<text x={110 + BAR_WIDTH} y={y + 19} class=big>{went_on} of {came_in}</text>"
         )
-    return _svg(BAR_WIDTH + 260, row * len(steps), parts)
-
-
-def _svg(width: int, height: int, parts: list[str]) -> str:
-    return f"<svg width={width} height={height} viewBox='0 0 {width} {height}' role=img>{''.join(parts)}</svg>"
+    return svg(BAR_WIDTH + 260, row * len(steps), parts)

@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 
 # What the preprocessing may use of the library: no model, no training, nothing that needs PyTorch.
 ALLOWED_TO_PIPELINES = {
-    "config", "crop", "errors", "face", "identity", "process", "progress", "ray_data", "ray_session", "sample",
-    "shards", "storage", "video", "weights",
+    "config", "crop", "errors", "face", "html_page", "identity", "process", "progress", "ray_data", "ray_session",
+    "sample", "shards", "storage", "video", "weights",
 }  # fmt: skip
 # The training core runs on a machine that has only PyTorch.
 CORE = ["liax/model", "liax/losses", "liax/data", "liax/training/step.py", "liax/training/loop.py"]

@@ -12,7 +12,6 @@ from pipelines.outcomes import KEPT, Outcome
 from pipelines.previews import preview
 from pipelines.quality import QualityConfig
 from pipelines.report import write_report
-from pipelines.report_parts import number
 from pipelines.run import Run
 from pipelines.summary import Summary, count
 from tests.samples import make_sample
@@ -142,7 +141,3 @@ def test_a_run_without_any_clip(tmp_path: Path) -> None:
     )
     write_report(Run(str(tmp_path), "0" * 12), empty, rows, [])
     assert "1 videos → 0 clips" in (tmp_path / "report.html").read_text()
-
-
-def test_numbers_keep_their_digits() -> None:
-    assert [number(value) for value in (1_234_567, 1_234_567.4, 0.25, 12)] == ["1,234,567", "1,234,567", "0.25", "12"]
