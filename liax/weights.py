@@ -63,6 +63,17 @@ DLIB_FACE_RECOGNITION = WeightFile(
     member="openpibo_dlib_models/models/dlib_face_recognition_resnet_model_v1.dat",
 )
 
+DLIB_68_POINTS = WeightFile(
+    # Trained on iBUG 300-W, whose licence excludes commercial use: nothing that liax needs depends on this file, only
+    # the atlas's second observer, which is left out where it is not to be had.
+    name="shape_predictor_68_face_landmarks.dat",
+    sha256="fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f",
+    variable="LIAX_DLIB_68_POINTS",
+    url="https://dlib.net/files/shape_predictor_68_face_landmarks.dat.bz2",
+    wheel="openpibo-dlib-models==0.4.2",
+    member="openpibo_dlib_models/models/shape_predictor_68_face_landmarks.dat",
+)
+
 VGG19 = WeightFile(
     name="vgg19-dcbb9e9d.pth",
     # torchvision publishes the first eight digits, in the file's name; the others are what several projects recorded.
