@@ -16,7 +16,7 @@ from liax.config import Config
 from liax.data.dataset import reduce
 from liax.data.frames import OpenClip
 from liax.errors import UserError, VideoError
-from liax.evaluation.config import EvaluateConfig
+from liax.evaluation.data_config import DataConfig
 from liax.face import FaceFinder
 from liax.inference.driving import constant_rate, open_driving
 from liax.pictures import Picture
@@ -55,7 +55,7 @@ class ClipSet:
     """What a model that was trained on this set has seen; empty for videos."""
 
 
-def list_clips(config: EvaluateConfig, size_px: int) -> ClipSet:
+def list_clips(config: DataConfig, size_px: int) -> ClipSet:
     """The clips to measure on.
 
     Raises:
@@ -80,7 +80,7 @@ def clips_in(shards: ShardSet, split: str) -> list[Clip]:
     ]
 
 
-def _of_shards(config: EvaluateConfig, url: str, size_px: int) -> ClipSet:
+def _of_shards(config: DataConfig, url: str, size_px: int) -> ClipSet:
     shards = ShardSet(url if storage.is_s3(url) else str(Path(url).absolute()))
     clips = clips_in(shards, config.split)
     if not clips:

@@ -1,32 +1,22 @@
 """What an evaluation can be told."""
 
-import math
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from liax.config import Config
+from liax.evaluation.data_config import DataConfig, FaceNetworksConfig
 from liax.evaluation.definitions import PROTOCOLS, Protocol
-from liax.sample import Split
 
-# As `liax.inference.transfer.Mode` and `liax.inference.precision.Precision`, whose files load PyTorch.
+# As `liax.inference.transfer.Mode`, whose file loads PyTorch.
 Mode = Literal["relative", "absolute"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-class NetworksConfig(Config):
-    """Local paths of weights, at the same place on every machine. What is not there is reported as unavailable."""
+class NetworksConfig(FaceNetworksConfig):
+    """The weights that an evaluation can use."""
 
-    alexnet: str | None = None
-    """For LPIPS: torchvision's alexnet-owt-7be5be79.pth."""
     inception: str | None = None
     """For FID: StyleGAN2-ADA's inception-2015-12-05.pt, under this name, as the package clean-fid loads it."""
-    arcface: str | None = None
-    """For CSIM: an ONNX network in ArcFace's form; null takes dlib's network."""
-    dlib: str | None = None
-    """dlib's weights; null looks for them in the usual places."""
-    face_landmarker: str | None = None
-    """MediaPipe's face landmarker; null looks for it in the usual places."""
 
 
 class FacesConfig(Config):
@@ -59,17 +49,9 @@ class ShownConfig(Config):
     """Measure that chooses them in cross-reenactment."""
 
 
-class MeasureConfig(Config):
+class MeasureConfig(DataConfig):
     """What models are measured on, and how."""
 
-    shards: str | None = None
-    """Shard set with clips to measure on."""
-    split: Split = "val"
-    """Which of the shard set's people."""
-    videos: str | list[str] | None = None
-    """Instead of shards: folders, `s3://` prefixes or files of videos, each of one person, framed as for animation."""
-    crop: bool = True
-    """Frame the face in `videos`; false for videos that are framed already, of which the middle square is taken."""
     frames: int | None = Field(default=None, ge=1)
     """At most so many frames of each clip, from its beginning; null for all."""
     faces: FacesConfig = FacesConfig()
@@ -79,37 +61,6 @@ class MeasureConfig(Config):
     """At most so many frames of each clip, evenly spread, for FID. Our choice: neighbours are nearly the same picture,
     and each costs 24 KB of the records."""
     shown: ShownConfig = ShownConfig()
-    training_shards: str | None = None
-    """Shard set that the model was trained on, where the model does not say."""
-    allow_training_people: bool = False
-    """Measure also on people that the model was trained on. The results then do not tell how it does on others."""
-    device: str = "auto"
-    """`auto` takes a GPU where the worker has reserved one."""
-    dtype: Precision = "float32"
-    """Of the network."""
-    workers: int | None = Field(default=None, ge=1)
-    """How many clips are measured at once, each with a model of its own; null for all cores (or GPUs) of the
-    cluster."""
-    cpus_per_worker: float = Field(default=1, gt=0)
-    """Cores that a worker reserves."""
-    gpus_per_worker: float | None = Field(default=None, ge=0)
-    """GPUs that a worker reserves, or the share of one; null for 1 where the cluster has any."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.shards is None) == (self.videos is None):
-            raise ValueError("give shards= or videos=, one of the two")
-        return self
-
-    @property
-    def local_cores(self) -> int | None:
-        """Cores of a local Ray for so many workers; None for all of the machine's."""
-        return None if self.workers is None else math.ceil(self.workers * self.cpus_per_worker)
-
-    @property
-    def video_urls(self) -> list[str]:
-        """The videos' places as a list."""
-        return [self.videos] if isinstance(self.videos, str) else self.videos or []
 
     def measuring(self, protocol: Protocol) -> dict[str, Any]:
         """The settings that change a clip's numbers in a protocol."""

@@ -2,7 +2,7 @@
 
 work/done/ID.json      a trial's numbers, or why it has none; written last
 work/features/ID.npz   its Inception features, where FID is measured
-work/started/ID.N      it was begun for the N-th time in this run; a trial that killed its worker is not begun for ever
+work/started/ID.N      see `attempts`
 clips.parquet, table.md, summary.json, self.png, cross.png, clips/*.mp4
 """
 
@@ -22,9 +22,6 @@ from liax.evaluation.config import EvaluateConfig
 from liax.evaluation.definitions import Protocol, definitions_id
 from liax.evaluation.subject import Subject
 from liax.evaluation.trials import Trial
-
-ATTEMPTS = 3
-"""How often a trial is begun whose worker dies of it. Our choice, as in preprocessing."""
 
 
 class TrialRecord(Config):
@@ -91,19 +88,10 @@ class Work:
         """A trial's Inception features."""
         return self.file("work", "features", f"{trial_id}.npz")
 
-    def started(self, trial_id: str, attempt: int) -> str:
-        """That a trial was begun."""
-        return self.file("work", "started", f"{trial_id}.{attempt}")
-
 
 def finished(work: Work) -> set[str]:
     """Ids of the trials that have a record."""
     return {url.rsplit("/", 1)[-1].removesuffix(".json") for url in storage.list_if_there(work.file("work", "done"))}
-
-
-def forget_started(work: Work) -> None:
-    """A new run begins every trial anew: a run that was stopped is nobody's fault."""
-    storage.remove_many(storage.list_if_there(work.file("work", "started")))
 
 
 def load_records(work: Work, trial_ids: Sequence[str]) -> list[TrialRecord]:

@@ -4,29 +4,27 @@ What is done has its record, so a run that died anywhere is continued by startin
 summary are made from the records alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liax import ray_data, ray_session, storage
-from liax.doctor.versions import require_equal
+from liax import ray_data, storage
 from liax.errors import JobError, UserError
+from liax.evaluation.attempts import forget_attempts
 from liax.evaluation.charts import scatter_png
 from liax.evaluation.clips import ClipSet, list_clips
 from liax.evaluation.config import EvaluateConfig
 from liax.evaluation.definitions import BY_NAME, Protocol, of_protocol
 from liax.evaluation.networks import open_networks
-from liax.evaluation.records import TrialRecord, Work, finished, forget_started, load_records
+from liax.evaluation.pool import through_pool
+from liax.evaluation.records import TrialRecord, Work, finished, load_records
 from liax.evaluation.stage import MeasureTrial, ShowTrial
 from liax.evaluation.subject import check_people, find_subject
 from liax.evaluation.summary import Summary, summarise
 from liax.evaluation.tables import clips_parquet, markdown
 from liax.evaluation.trials import Trial, list_trials
 from liax.progress import Progress, say
-
-LIBRARIES = ("python", "liax", "torch", "numpy", "av", "mediapipe")
-"""What all nodes must agree in, for one node's numbers to be comparable with another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +85,9 @@ def evaluate(prepared: Prepared) -> Evaluation:
     work = prepared.work
     ray_data.quiet()
     storage.make_folder(work.url)
-    forget_started(work)
+    forget_attempts(work.url)
     _measure(prepared)
-    forget_started(work)
+    forget_attempts(work.url)
     records = dict(zip(prepared.trials, load_records(work, list(prepared.trials)), strict=True))
     if all(record.reason for record in records.values()):
         first = next(iter(records.values()))
@@ -112,7 +110,7 @@ def _measure(prepared: Prepared) -> None:
         return
     frames = 0
     with Progress(len(items), "measure", "trial") as progress:
-        for row in _map(MeasureTrial, items, work, "measuring"):  # 1 trial → 1 record
+        for row in through_pool(MeasureTrial, items, work, "measuring"):  # 1 trial → 1 record
             frames += row["frames"]
             progress.advance(frames=frames)
 
@@ -132,7 +130,7 @@ def _show(prepared: Prepared, records: Mapping[str, TrialRecord]) -> list[str]:
     ]
     if items:
         with Progress(len(items), "draw worst and best", "clip") as progress:
-            for _ in _map(ShowTrial, items, work, "drawing clips"):  # 1 trial → 1 video
+            for _ in through_pool(ShowTrial, items, work, "drawing clips"):  # 1 trial → 1 video
                 progress.advance()
     return [str(item["file"]) for item in items]
 
@@ -182,45 +180,3 @@ def _check_shown_by(metric: str, protocol: Protocol) -> None:
     usable = [one.name for one in of_protocol(protocol) if not one.whole_run]
     if metric not in usable:
         raise UserError(f"shown.{protocol}_by={metric} is no measure of single clips: use {', '.join(usable)}")
-
-
-def _map(stage: type, items: Sequence[dict[str, Any]], work: Work, label: str) -> Iterator[dict[str, Any]]:
-    """Each item through an actor of a pool; a failure that is no clip's ends the job in one line."""
-    require_equal(LIBRARIES)
-    most, room, gpus = _workers(work.config, len(items))
-    config = work.config
-    # Ray hides no GPU from workers that reserve none: all of them would take the first.
-    if config.device == "auto" and not gpus:
-        config = config.model_copy(update={"device": "cpu"})
-        work = replace(work, config=config)
-    rows = ray_data.dataset(items).map(
-        ray_data.actor(stage),
-        fn_constructor_args=[work],
-        compute=ray_data.pool(most, room),
-        num_cpus=config.cpus_per_worker,
-        num_gpus=gpus,
-    )
-    yield from ray_data.rows(rows, label)
-
-
-def _workers(config: EvaluateConfig, items: int) -> tuple[int, int, float]:
-    """How many workers are of use, for how many the nodes have room, and the GPUs of each.
-
-    Raises:
-        UserError: no node has room for one, which would be waited for without end.
-    """
-    import ray
-
-    gpus = config.gpus_per_worker
-    if gpus is None:
-        there = any(node["Alive"] and node["Resources"].get("GPU") for node in ray.nodes())
-        gpus = 1.0 if config.device != "cpu" and there else 0.0
-    each = {"CPU": config.cpus_per_worker} | ({"GPU": gpus} if gpus else {})
-    room = ray_session.room(each)
-    if room < 1:
-        needs = ", ".join(f"{amount:g} {name}" for name, amount in each.items())
-        raise UserError(
-            f"no node of the Ray cluster has room for a worker ({needs}): lower cpus_per_worker or "
-            "gpus_per_worker, or add machines"
-        )
-    return min(items, config.workers or room), room, gpus

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from liax import storage
 from liax.errors import VideoError
+from liax.evaluation.attempts import ATTEMPTS, may_begin
 from liax.evaluation.clips import OpenedClip, first_picture, opened
 from liax.evaluation.faces import FaceSeer
 from liax.evaluation.measuring import ClipMeter
 from liax.evaluation.networks import open_networks
-from liax.evaluation.records import ATTEMPTS, TrialRecord, Work, write_record
+from liax.evaluation.records import TrialRecord, Work, write_record
 from liax.evaluation.trials import Trial
 from liax.face import FaceFinder
 from liax.inference.framing import MOST_FACES
@@ -88,7 +89,7 @@ class MeasureTrial(_Stage):
             driving_name=trial.driving.name,
             video_sha256=trial.driving.video_sha256,
         )
-        if not self._may_begin(trial_id):
+        if not may_begin(self._work.url, trial_id):
             detail = f"its worker died {ATTEMPTS} times"
             write_record(self._work, trial_id, record.model_copy(update={"reason": "crashed", "detail": detail}))
             return {"frames": 0}
@@ -102,10 +103,6 @@ class MeasureTrial(_Stage):
         record = record.model_copy(update=found)
         write_record(self._work, trial_id, record, features)
         return {"frames": record.frames}
-
-    def _may_begin(self, trial_id: str) -> bool:
-        """Count this attempt, unless there were enough: Ray begins a trial again whose worker died."""
-        return any(storage.create_bytes(self._work.started(trial_id, attempt), b"") for attempt in range(ATTEMPTS))
 
     def _measure(self, trial: Trial) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
         """The numbers of a record, and the features. Raises VideoError for a clip that cannot be used."""

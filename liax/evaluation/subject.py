@@ -13,7 +13,7 @@ from liax import storage
 from liax.config import Config, build
 from liax.errors import JobError, UserError
 from liax.evaluation.clips import Clip, ClipSet, clips_in
-from liax.evaluation.config import EvaluateConfig
+from liax.evaluation.data_config import DataConfig
 from liax.inference.loading import REGISTERED
 from liax.model.config import ModelConfig
 from liax.model.official_file import SUFFIXES, load_official
@@ -106,8 +106,10 @@ def _registered(model: str, tracking_uri: str | None) -> Subject:
     url = f"{REGISTERED}{name}/{number}"
     if f"{HASH_TAG}{WEIGHTS_FILE}" not in tags:
         raise JobError(f"{model} was not registered by `liax register`: it has no hash of {WEIGHTS_FILE}")
-    with tempfile.TemporaryDirectory(prefix="liax-") as folder:
-        size_px = _size_px(str(pull(url, folder, where)))
+    size_px = int(tags["size_px"]) if tags.get("size_px", "").isdigit() else None
+    if size_px is None:  # registered by an older version
+        with tempfile.TemporaryDirectory(prefix="liax-") as folder:
+            size_px = _size_px(str(pull(url, folder, where)))
     set_id = tags.get("set_id")
     return Subject(
         given=model,
@@ -120,7 +122,7 @@ def _registered(model: str, tracking_uri: str | None) -> Subject:
     )
 
 
-def check_people(subject: Subject, config: EvaluateConfig, clips: ClipSet) -> str:
+def check_people(subject: Subject, config: DataConfig, clips: ClipSet) -> str:
     """Compare the clips' people with those that the model was trained on.
 
     Returns:
@@ -146,7 +148,7 @@ def check_people(subject: Subject, config: EvaluateConfig, clips: ClipSet) -> st
     return told
 
 
-def _training_clips(subject: Subject, config: EvaluateConfig, clips: ClipSet) -> list[Clip] | None:
+def _training_clips(subject: Subject, config: DataConfig, clips: ClipSet) -> list[Clip] | None:
     """What the model was trained on; None where that is not known."""
     if _same_set(subject, clips):
         return clips.training

@@ -28,7 +28,7 @@ def configure(model: str, shards: str | None, output: Path, **changes: Any) -> E
 
 
 def map_here(stage: type, items: Sequence[dict[str, Any]], work: Work, label: str) -> Iterator[dict[str, Any]]:
-    """In place of `liax.evaluation.run._map`."""
+    """In place of `liax.evaluation.pool.through_pool`."""
     made = stage(work)
     try:
         for item in items:

@@ -3,7 +3,6 @@
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
@@ -11,8 +10,8 @@ import pytest
 from liax import ray_data, storage
 from liax.errors import JobError, UserError
 from liax.evaluation import run
+from liax.evaluation.attempts import ATTEMPTS, started
 from liax.evaluation.definitions import definitions_id
-from liax.evaluation.records import ATTEMPTS
 from liax.evaluation.stage import MeasureTrial
 from liax.evaluation.summary import Summary
 from liax.shards import ShardSet
@@ -32,7 +31,7 @@ def shards(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_map", map_here)
+    monkeypatch.setattr(run, "through_pool", map_here)
     monkeypatch.setattr(ray_data, "quiet", lambda: None)
 
 
@@ -108,7 +107,7 @@ def test_a_clip_whose_worker_always_dies_is_given_up(model: str, shards: str, tm
     trial_id, trial = next(iter(prepared.trials.items()))
     stage = MeasureTrial(prepared.work)
     for attempt in range(ATTEMPTS):  # what is left of a worker that died
-        storage.create_bytes(prepared.work.started(trial_id, attempt), b"")
+        storage.create_bytes(started(prepared.work.url, trial_id, attempt), b"")
     stage({"id": trial_id, "trial": trial.model_dump_json()})
     stage.close()
     record = json.loads(storage.read_bytes(prepared.work.record(trial_id)))
@@ -172,34 +171,3 @@ def test_the_table_is_a_parquet_file(model: str, shards: str, tmp_path: Path) ->
     assert str(table.schema.field("model_akd").type) == "double"
     assert table.column("model_akd").null_count == 4
     assert table.column("model_l1").null_count == 2  # cross has no wanted picture
-
-
-@pytest.mark.parametrize(("nodes", "settings", "wanted"), [
-    ([{"CPU": 4.0}, {"CPU": 1.5}], {}, (5, 5, 0)),
-    ([{"CPU": 4.0}, {"CPU": 1.5}], {"workers": 2}, (2, 5, 0)),
-    ([{"CPU": 3.0}, {"CPU": 3.0}], {"cpus_per_worker": 2}, (2, 2, 0)),  # not three of six cores
-    ([{"CPU": 8.0}, {"CPU": 8.0, "GPU": 2.0}], {}, (2, 2, 1)),
-    ([{"CPU": 8.0, "GPU": 2.0}], {"gpus_per_worker": 0.5}, (4, 4, 0.5)),
-    ([{"CPU": 8.0, "GPU": 2.0}], {"device": "cpu"}, (8, 8, 0)),
-])  # fmt: skip
-def test_workers_are_as_many_as_whole_nodes_hold(
-    nodes: list[dict[str, float]],
-    settings: dict[str, Any],
-    wanted: tuple[int, int, float],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import ray
-
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": node} for node in nodes])
-    assert run._workers(configure("m", "s", tmp_path, **settings), items=50) == wanted
-
-
-def test_a_worker_that_fits_nowhere_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ray
-
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}] * 4)
-    with pytest.raises(UserError, match=r"no node of the Ray cluster has room for a worker \(2 CPU\)"):
-        run._workers(configure("m", "s", tmp_path, cpus_per_worker=2), items=50)
-    with pytest.raises(UserError, match=r"\(1 CPU, 1 GPU\)"):
-        run._workers(configure("m", "s", tmp_path, gpus_per_worker=1), items=50)
