@@ -1,0 +1,172 @@
+"""The atlas's page: the controls, what each is made of, how well it does, and what it moves besides.
+
+Shapes: N people, P paths, L levels, A attributes, C controls.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liax.atlas import charts
+from liax.atlas.page_parts import SYMBOLS, figure, heads, number_cell, opens, row, signed, value_bars
+from liax.atlas.response import Response
+from liax.attributes import CONTROLS, DEGREES, readout
+from liax.controls_file import ControlsFile, MeasuredControl, Status
+from liax.html_page import image, words
+
+Floats = NDArray[np.floating]
+
+PROMISES: dict[Status, str] = {
+    "certified": "does what it is asked for on people it was not fitted on, within the stated error, and hardly "
+    "anything else",
+    "approximate": "moves the right way, but with larger errors, or other things move with it: look at the strip",
+    "unavailable": "this model cannot do it; it is refused rather than guessed",
+}
+_COLUMNS = ("control", "status", "what a positive value does", "safe range", "error", "R²", "2nd obs.")
+_MOST_CROSS_TALK = 8
+
+
+def controls_section(
+    file: ControlsFile, response: Response | None, spread: Mapping[str, float], pictures: Mapping[str, bytes]
+) -> str:
+    """All controls, those that can be used first.
+
+    Args:
+        response: what their paths did; None where none was traced.
+        spread: by control, the SD of its value within people, in its unit.
+        pictures: strips, JPEG, as `controls/NAME`.
+    """
+    order = list(PROMISES)
+    ordered = sorted(file.controls.items(), key=lambda item: order.index(item[1].status))
+    promised = "".join(
+        f"<p class={status}><b>{SYMBOLS[status]} {status}</b> <span class=muted>{escape(text)}.</span></p>"
+        for status, text in PROMISES.items()
+    )
+    rows = "".join(_control(name, control, response, spread, pictures) for name, control in ordered)
+    return (
+        f"<h2 id=controls>Controls</h2>{promised}"
+        "<p>Safe range: how far it may be changed. Error: mean distance of what was found from what was asked for; R²: "
+        "share of what was found that this explains; both on people that it was not fitted on. Second observer: "
+        "correlation with what another program saw, which took no part in fitting. Open a row for its curve and "
+        f"pictures.</p>{heads(_COLUMNS, 'controls')}<div class='list controls'>{rows}</div>"
+        f"{_cross_talk_section(file, spread)}"
+    )
+
+
+def cross_talk(file: ControlsFile, spread: Mapping[str, float]) -> tuple[list[str], list[str], Floats]:
+    """What each control that can be used moves besides itself: its name, the others', and the others' change in their
+    SDs for a change of one SD in its own; NaN where that is not known."""
+    rows = [name for name, control in file.controls.items() if control.status != "unavailable"]
+    columns = list(dict.fromkeys([*rows, *(other for name in rows for other in file.controls[name].cross_talk)]))
+    values_RC = np.full((len(rows), len(columns)), np.nan)
+    for place, name in enumerate(rows):
+        for other, change in file.controls[name].cross_talk.items():
+            scale = spread.get(other, np.nan)
+            if scale > 0:
+                values_RC[place, columns.index(other)] = change * spread.get(name, np.nan) / scale
+        values_RC[place, columns.index(name)] = 1.0
+    return rows, columns, values_RC
+
+
+def _cross_talk_section(file: ControlsFile, spread: Mapping[str, float]) -> str:
+    rows, columns, values_RC = cross_talk(file, spread)
+    if not rows:
+        return "<p><b>No control can be used with this model.</b></p>"
+    drawn = charts.heat_map(values_RC, rows, columns, "change, SDs for 1 SD", 1.0, written=True)
+    alt = f"Cross-talk of {len(rows)} controls: what else moves when each is changed"
+    caption = "In a row what changes, in SDs of held-out frames, when that control changes by one SD. 1 is itself."
+    return f"<h3 id=cross-talk>What moves with what</h3>{figure(drawn, alt, caption, full=True)}"
+
+
+def _control(
+    name: str,
+    control: MeasuredControl,
+    response: Response | None,
+    spread: Mapping[str, float],
+    pictures: Mapping[str, bytes],
+) -> str:
+    usable = control.status != "unavailable"
+    error = _number(control.error, ".2g", control.unit) if usable else ""
+    cells = (
+        f"<span class=name>{escape(name)}</span>",
+        f"<span class={control.status}>{SYMBOLS[control.status]} {control.status}</span>",
+        f"<span class=meaning>{escape(control.meaning)}</span>",
+        number_cell("safe", _range(control) if usable else ""),
+        number_cell("error", error),
+        number_cell("R²", _number(control.r2, ".2f")),
+        number_cell("2nd observer", _number(control.second, ".2f")),
+    )
+    body = [f"<p><b>Why not better:</b> {escape(control.reason)}</p>"] if control.reason else []
+    body += [
+        f"<div class=side>{_curve(name, control, response)}<div>{_made_of(control)}"
+        f"{_moves_too(control, spread, name)}</div></div>"
+    ]
+    strip = pictures.get(f"controls/{name}")
+    if strip is not None:
+        alt = f"People with {words(name)} changed, level by level"
+        body.append(f"<h3>Pictures</h3><div class=wide>{image(strip, alt)}</div>")
+    return opens(row("".join(cells)), "".join(body), id=f"control-{name}", **{"data-status": control.status})
+
+
+def _curve(name: str, control: MeasuredControl, response: Response | None) -> str:
+    """The calibration chart; nothing where no path was traced, or its values cannot be read."""
+    if response is None or name not in response.paths or name not in CONTROLS:
+        return ""
+    path = response.paths.index(name)
+    changes_NL = (response.changes_NPLA[:, path] @ readout((name,)).T)[..., 0]
+    drawn = charts.calibration(words(name), control, response.levels_PL[path], changes_NL)
+    alt = f"Calibration of {words(name)}: change by coefficient, {len(response.people)} people"
+    return figure(drawn, alt, f"{len(response.people)} people")
+
+
+def _made_of(control: MeasuredControl) -> str:
+    if not control.weights:
+        return "<h3>Made of</h3><p class=muted>no direction moves it enough</p>"
+    ordered = sorted(control.weights.items(), key=lambda item: -abs(item[1]))
+    bars = value_bars(
+        [(f"<a href='#direction-{index}'>direction {index}</a>", weight) for index, weight in ordered], 1.0
+    )
+    return f"<h3>Made of</h3>{bars}"
+
+
+def _moves_too(control: MeasuredControl, spread: Mapping[str, float], name: str) -> str:
+    """The largest entries of its cross-talk, in the others' own units."""
+    own = spread.get(name, np.nan)
+
+    def size(item: tuple[str, float]) -> float:
+        scale = spread.get(item[0], np.nan)
+        return abs(item[1]) * own / scale if scale > 0 and np.isfinite(own) else abs(item[1])
+
+    ordered = sorted(control.cross_talk.items(), key=size, reverse=True)[:_MOST_CROSS_TALK]
+    if not ordered:
+        return ""
+    step = 10 if control.unit == DEGREES else 0.1
+    lines = "".join(
+        f"<tr><td>{escape(words(other))}<td class=number>{signed(change * step)} {_unit(other)}"
+        for other, change in ordered
+    )
+    text = f"<h3>Moves too, for {signed(step)} {escape(charts.unit_text(control.unit))}</h3>"
+    return f"{text}<table class=slim>{lines}</table>"
+
+
+def _unit(name: str) -> str:
+    return escape(charts.unit_text(CONTROLS[name].unit)) if name in CONTROLS else ""
+
+
+def _range(control: MeasuredControl) -> str:
+    low, high = control.safe
+    return f"{signed(low)} … {signed(high)} {charts.short_unit(control.unit)}".strip()
+
+
+def _number(value: float | None, how: str, unit: str = "") -> str:
+    if value is None:
+        return ""
+    return f"{value:{how}} {charts.short_unit(unit)}".strip().replace("-", "\N{MINUS SIGN}")
+
+
+def counts(file: ControlsFile) -> dict[Status, int]:
+    """How many controls have each status."""
+    found: Sequence[Status] = [control.status for control in file.controls.values()]
+    return {status: found.count(status) for status in PROMISES}

@@ -1,0 +1,73 @@
+"""The atlas's page: what its lists are made of. Everything given as text is escaped, unless it says HTML."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from liax.atlas import charts
+from liax.html_page import image
+
+SYMBOLS = {"certified": "●", "approximate": "◐", "unavailable": "○"}
+"""Beside the words, so that nothing is said by its colour alone."""
+_BAR_REM = 7.0
+
+
+def figure(svg: bytes, alt: str, caption: str = "", full: bool = False) -> str:
+    """A chart with a line below.
+
+    Args:
+        full: at its own size, to be scrolled sideways on a phone, for what cannot be read smaller.
+    """
+    drawn = image(svg, alt, charts.KIND)
+    if full:
+        drawn = f"<div class=wide>{drawn.replace('<img ', '<img class=full ', 1)}</div>"
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{drawn}{below}</figure>"
+
+
+def heads(columns: Sequence[str], of: str) -> str:
+    """What stands above a list's rows, in the same columns."""
+    cells = "".join(f"<span>{escape(one)}</span>" for one in columns)
+    return f"<div class={of}><div class='row heads'>{cells}</div></div>"
+
+
+def row(cells: str) -> str:
+    """A line of a list, of HTML spans."""
+    return f"<div class=row>{cells}</div>"
+
+
+def number_cell(label: str, value: str) -> str:
+    """A number of a list's line; the label stands before it where the columns have no heads, on a phone."""
+    return f"<span class=n data-label='{escape(label)}'>{escape(value)}</span>"
+
+
+def opens(summary: str, body: str, **given: str) -> str:
+    """A line (HTML) that opens what belongs to it (HTML).
+
+    Args:
+        given: attributes of the element.
+    """
+    attributes = "".join(f" {name}='{escape(value)}'" for name, value in given.items())
+    return f"<details{attributes}><summary>{summary}</summary><div class=body>{body}</div></details>"
+
+
+def signed(value: float) -> str:
+    """A change as it is read: three digits, with its sign."""
+    return "0" if value == 0 else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def value_bars(values: Iterable[tuple[str, float]], most: float) -> str:
+    """A line for each value with its bar, of another colour below 0.
+
+    Args:
+        values: what it is (HTML), and how much.
+        most: the magnitude that fills a bar.
+    """
+    lines = []
+    for what, value in values:
+        width = _BAR_REM * min(abs(value) / most, 1.0)
+        below = " below" if value < 0 else ""
+        lines.append(
+            f"<tr><td>{what}<td class=number>{signed(value)}<td><span class='bar{below}' style='width:{width:.2f}rem'>"
+            "</span>"
+        )
+    return f"<table class=slim>{''.join(lines)}</table>"
