@@ -178,9 +178,9 @@ def unit_text(unit: str) -> str:
     return UNITS.get(unit, unit)
 
 
-def short_unit(unit: str) -> str:
-    """A unit where there is little room: only what cannot be guessed."""
-    return {DEGREES: "°", SIDES: "side"}.get(unit, "")
+def with_unit(number: str, unit: str) -> str:
+    """A number with what cannot be guessed of its unit: a blendshape has none."""
+    return number + {DEGREES: "°", SIDES: " side"}.get(unit, "")
 
 
 def _chart(draw: Any, inches: tuple[float, float]) -> bytes:

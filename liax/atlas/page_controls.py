@@ -24,7 +24,7 @@ PROMISES: dict[Status, str] = {
     "approximate": "moves the right way, but with larger errors, or other things move with it: look at the strip",
     "unavailable": "this model cannot do it; it is refused rather than guessed",
 }
-_COLUMNS = ("control", "status", "what a positive value does", "safe range", "error", "R²", "2nd obs.")
+_TEXTS, _NUMBERS = ("control", "status", "what a positive value does"), ("safe range", "error", "R²", "2nd obs.")
 _MOST_CROSS_TALK = 8
 
 
@@ -50,7 +50,7 @@ def controls_section(
         "<p>Safe range: how far it may be changed. Error: mean distance of what was found from what was asked for; R²: "
         "share of what was found that this explains; both on people that it was not fitted on. Second observer: "
         "correlation with what another program saw, which took no part in fitting. Open a row for its curve and "
-        f"pictures.</p>{heads(_COLUMNS, 'controls')}<div class='list controls'>{rows}</div>"
+        f"pictures.</p>{heads('controls', _TEXTS, _NUMBERS)}<div class='list controls'>{rows}</div>"
         f"{_cross_talk_section(file, spread)}"
     )
 
@@ -77,7 +77,7 @@ def _cross_talk_section(file: ControlsFile, spread: Mapping[str, float]) -> str:
     drawn = charts.heat_map(values_RC, rows, columns, "change, SDs for 1 SD", 1.0, written=True)
     alt = f"Cross-talk of {len(rows)} controls: what else moves when each is changed"
     caption = "In a row what changes, in SDs of held-out frames, when that control changes by one SD. 1 is itself."
-    return f"<h3 id=cross-talk>What moves with what</h3>{figure(drawn, alt, caption, full=True)}"
+    return f"<h3 id=cross-talk>What moves with what</h3>{figure(drawn, alt, caption, wide=True)}"
 
 
 def _control(
@@ -88,18 +88,18 @@ def _control(
     pictures: Mapping[str, bytes],
 ) -> str:
     usable = control.status != "unavailable"
+    reason = f"<small>{escape(control.reason)}</small>" if control.reason else ""
     error = _number(control.error, ".2g", control.unit) if usable else ""
     cells = (
         f"<span class=name>{escape(name)}</span>",
         f"<span class={control.status}>{SYMBOLS[control.status]} {control.status}</span>",
-        f"<span class=meaning>{escape(control.meaning)}</span>",
+        f"<span class=meaning>{escape(control.meaning)}{reason}</span>",
         number_cell("safe", _range(control) if usable else ""),
         number_cell("error", error),
         number_cell("R²", _number(control.r2, ".2f")),
         number_cell("2nd observer", _number(control.second, ".2f")),
     )
-    body = [f"<p><b>Why not better:</b> {escape(control.reason)}</p>"] if control.reason else []
-    body += [
+    body = [
         f"<div class=side>{_curve(name, control, response)}<div>{_made_of(control)}"
         f"{_moves_too(control, spread, name)}</div></div>"
     ]
@@ -144,26 +144,24 @@ def _moves_too(control: MeasuredControl, spread: Mapping[str, float], name: str)
         return ""
     step = 10 if control.unit == DEGREES else 0.1
     lines = "".join(
-        f"<tr><td>{escape(words(other))}<td class=number>{signed(change * step)} {_unit(other)}"
+        f"<tr><td>{escape(words(other))}<td class=number>{escape(_in_unit(change * step, other))}"
         for other, change in ordered
     )
-    text = f"<h3>Moves too, for {signed(step)} {escape(charts.unit_text(control.unit))}</h3>"
+    text = f"<h3>Moves too, for {escape(charts.with_unit(signed(step), control.unit))}</h3>"
     return f"{text}<table class=slim>{lines}</table>"
 
 
-def _unit(name: str) -> str:
-    return escape(charts.unit_text(CONTROLS[name].unit)) if name in CONTROLS else ""
+def _in_unit(change: float, name: str) -> str:
+    return charts.with_unit(signed(change), CONTROLS[name].unit if name in CONTROLS else "")
 
 
 def _range(control: MeasuredControl) -> str:
     low, high = control.safe
-    return f"{signed(low)} … {signed(high)} {charts.short_unit(control.unit)}".strip()
+    return charts.with_unit(f"{signed(low)} … {signed(high)}", control.unit)
 
 
 def _number(value: float | None, how: str, unit: str = "") -> str:
-    if value is None:
-        return ""
-    return f"{value:{how}} {charts.short_unit(unit)}".strip().replace("-", "\N{MINUS SIGN}")
+    return "" if value is None else charts.with_unit(f"{value:{how}}".replace("-", "\N{MINUS SIGN}"), unit)
 
 
 def counts(file: ControlsFile) -> dict[Status, int]:

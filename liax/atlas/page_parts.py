@@ -11,23 +11,25 @@ SYMBOLS = {"certified": "●", "approximate": "◐", "unavailable": "○"}
 _BAR_REM = 7.0
 
 
-def figure(svg: bytes, alt: str, caption: str = "", full: bool = False) -> str:
+def figure(svg: bytes, alt: str, caption: str = "", wide: bool = False) -> str:
     """A chart with a line below.
 
     Args:
-        full: at its own size, to be scrolled sideways on a phone, for what cannot be read smaller.
+        wide: at its own size, to be scrolled sideways on a phone, for what cannot be read smaller.
     """
     drawn = image(svg, alt, charts.KIND)
-    if full:
-        drawn = f"<div class=wide>{drawn.replace('<img ', '<img class=full ', 1)}</div>"
+    if wide:
+        drawn = f"<div class=wide>{drawn}</div>"
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return f"<figure>{drawn}{below}</figure>"
 
 
-def heads(columns: Sequence[str], of: str) -> str:
-    """What stands above a list's rows, in the same columns."""
-    cells = "".join(f"<span>{escape(one)}</span>" for one in columns)
-    return f"<div class={of}><div class='row heads'>{cells}</div></div>"
+def heads(of: str, texts: Sequence[str], numbers: Sequence[str]) -> str:
+    """What stands above the rows of the list `of`, in its columns."""
+    cells = [f"<span>{escape(one)}</span>" for one in texts] + [
+        f"<span class=n>{escape(one)}</span>" for one in numbers
+    ]
+    return f"<div class={of}><div class='row heads'>{''.join(cells)}</div></div>"
 
 
 def row(cells: str) -> str:

@@ -15,8 +15,9 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; margin: .6rem 0 1rem } 
 .row { display: grid; gap: .1rem .9rem; align-items: baseline; padding: .4rem .3rem }
 .controls .row { grid-template-columns: 8rem 8rem minmax(11rem, 1fr) 9rem 5.5rem 3.4rem 4.4rem }
 .directions .row { grid-template-columns: 3rem minmax(9rem, 1fr) 4rem 5.6rem 3.6rem 5.2rem 4.6rem 5rem 5.4rem 4.4rem }
-.row > span { overflow-wrap: anywhere } .row .n { text-align: right; font-variant-numeric: tabular-nums }
-.heads { color: var(--soft); font-size: 12px; border-bottom: 1px solid var(--line) }
+.row > span { overflow-wrap: anywhere } .row .n, .heads .n { text-align: right; font-variant-numeric: tabular-nums }
+.heads { color: var(--soft); font-size: 12px }
+.meaning small { display: block; color: var(--soft); font-size: 12.5px }
 summary { cursor: pointer; list-style: none } summary::-webkit-details-marker { display: none }
 summary:hover, details[open] > summary { background: var(--tint) }
 summary .name::before { content: "▸ "; color: var(--soft) }
@@ -25,7 +26,7 @@ details[open] > summary .name::before { content: "▾ " } .name { font-weight: 6
 .body { padding: .2rem .3rem 1rem 1.1rem }
 .side { display: flex; flex-wrap: wrap; gap: .6rem 2rem; align-items: flex-start }
 .side > * { max-width: 100% } img { max-width: 100%; height: auto; display: block }
-.wide { overflow-x: auto } .wide img.full { max-width: none } figcaption { color: var(--soft); margin-top: .1rem }
+.wide { overflow-x: auto } .wide img { max-width: none } figcaption { color: var(--soft); margin-top: .1rem }
 table.slim td { padding: .05rem .7rem .05rem 0; font-size: 13px }
 table.slim th { font-size: 12px; color: var(--soft) }
 .tools { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: .5rem 0; position: sticky;

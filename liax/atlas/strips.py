@@ -5,6 +5,8 @@ Shapes: H W pixels, C colours.
 
 import io
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,7 +16,7 @@ from liax.pictures import Picture
 TILE_PX, LINE_PX, GAP_PX = 80, 18, 2
 """Side of each picture, height of a line of text, and what is left between them. Our choice: nine levels of a few
 people are a few tens of kB, and fit a page's width."""
-TEXT_PX = 12
+TEXT_PX = 11
 QUALITY = 78
 """Of the JPEG."""
 _PAPER, _INK, _FAINT = (255, 255, 255), (28, 28, 28), (110, 110, 110)
@@ -37,7 +39,7 @@ def strip(pictures: Sequence[Sequence[Picture]], levels: Sequence[float | str], 
     top = LINE_PX * (2 if label else 1)
     sheet = Image.new("RGB", (step * len(levels) - GAP_PX, top + step * len(pictures) - GAP_PX), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(TEXT_PX)
+    font = _font()
     if label:
         draw.text((2, LINE_PX / 2), label, _INK, font, anchor="lm")
     for column, level in enumerate(levels):
@@ -60,6 +62,14 @@ def to_jpeg(picture_HWC: Picture, quality: int = QUALITY) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture_HWC).save(buffer, "JPEG", quality=quality, optimize=True)
     return buffer.getvalue()
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings: Pillow's own has neither − nor δ."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), TEXT_PX)
 
 
 def _tile(picture_HWC: Picture) -> Image.Image:

@@ -166,11 +166,19 @@ def controls_file(directions: int = 40) -> ControlsFile:
             safe=(-1.2 * size, 1.4 * size),
             r2=r2,
             error=definition.error * (1.6 - r2),
-            cross_talk={other: 0.02 * (-1) ** place for place, other in enumerate(CONTROLS) if other != name},
+            cross_talk=cross_talk(name),
             second=0.97 if name in SECOND else None,
         )
     measured_on: dict[str, str | int | float] = {"identities": 32, "second observer": "dlib 68 points", "liax": "0.1.0"}
     return ControlsFile(model_sha256="3" * 64, directions=directions, measured_on=measured_on, controls=controls)
+
+
+def cross_talk(name: str) -> dict[str, float]:
+    """Up to ±0.3 SDs of each other control for one SD of this one."""
+    scales = {other: SCALES.get(other, 0.1) for other in CONTROLS}
+    sizes = np.random.default_rng(len(name)).uniform(-0.3, 0.3, len(CONTROLS))
+    others = zip(CONTROLS, sizes, strict=True)
+    return {other: float(size * scales[other] / scales[name]) for other, size in others if other != name}
 
 
 def picture(turn: float = 0.0, shade: int = 120, side_px: int = 128) -> Picture:

@@ -86,4 +86,4 @@ def test_similarities_without_chance() -> None:
 
 def test_units_as_they_are_read() -> None:
     assert [charts.unit_text(unit) for unit in ("deg", "side", "m")] == ["°", "of the picture's side", "m"]
-    assert [charts.short_unit(unit) for unit in ("deg", "side", "share")] == ["°", "side", ""]
+    assert [charts.with_unit("1", unit) for unit in ("deg", "side", "share")] == ["1°", "1 side", "1"]
