@@ -184,3 +184,10 @@ def first_picture(clip: Clip, size_px: int, finder: FaceFinder | None) -> Pictur
 def _least(count: int | None, most: int | None) -> int | None:
     known = [number for number in (count, most) if number is not None]
     return min(known) if known else None
+
+
+def spread(frames: int | None, most: int) -> frozenset[int]:
+    """Numbers of at most so many frames, evenly spread; the first ones where it is not known how many there are."""
+    if frames is None or frames <= most:
+        return frozenset(range(most))
+    return frozenset(round((place + 0.5) * frames / most - 0.5) for place in range(most))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from liax import storage
 from liax.errors import VideoError
 from liax.evaluation.attempts import ATTEMPTS, may_begin
-from liax.evaluation.clips import OpenedClip, first_picture, opened
+from liax.evaluation.clips import OpenedClip, first_picture, opened, spread
 from liax.evaluation.faces import FaceSeer
 from liax.evaluation.measuring import ClipMeter
 from liax.evaluation.networks import open_networks
@@ -116,7 +116,7 @@ class MeasureTrial(_Stage):
                 trial.protocol,
                 relative=config.mode(trial.protocol) == "relative",
                 every=config.faces.every,
-                fid_frames=_spread(footage.frames_estimate, config.fid_frames),
+                fid_frames=spread(footage.frames_estimate, config.fid_frames),
             )
             frames, shown = 0, self._results(trial, source, footage)
             while pairs := list(islice(shown, TOGETHER)):
@@ -146,10 +146,3 @@ class ShowTrial(_Stage):
             storage.make_folder(url.rsplit("/", 1)[0])
             storage.upload(local, url)
         return {"file": url}
-
-
-def _spread(frames: int | None, most: int) -> frozenset[int]:
-    """At most so many frames, evenly spread; the first ones where it is not known how many there are."""
-    if frames is None or frames <= most:
-        return frozenset(range(most))
-    return frozenset(round((place + 0.5) * frames / most - 0.5) for place in range(most))

@@ -41,6 +41,8 @@ class Subject(Config):
     """Where that set was when it was trained, where known."""
     tracking_uri: str | None = None
     """MLflow's address, for a registered model."""
+    is_checkpoint: bool = False
+    """Whether it is a training's checkpoint, which can be registered."""
 
     def shown(self) -> dict[str, Any]:
         """For a file of results: without MLflow's password."""
@@ -91,6 +93,7 @@ def _checkpoint(model: str, url: str) -> Subject:
         size_px=_size_px(checkpoint.url),
         set_id=run.set_id if run else None,
         training_shards=settings.get("shards"),
+        is_checkpoint=True,
     )
 
 

@@ -1,0 +1,205 @@
+"""Ray Data's stages: a clip is observed (1 clip → 1 record), a person is moved along a path (1 person × 1 path →
+1 record), and a path is drawn (1 path → 1 strip of pictures).
+
+Each is an actor with a model of its own, loaded once.
+
+Legend: B batch, S side in pixels, C colours, F frames, L levels, M directions.
+"""
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from liax import storage
+from liax.atlas.networks import open_observers
+from liax.atlas.people import Person, unsuited
+from liax.atlas.records import (
+    Work,
+    nothing_traced,
+    path_of_row,
+    write_arrays,
+    write_traced,
+)
+from liax.atlas.strips import TILE_PX, strip, to_jpeg
+from liax.atlas.trace import trace
+from liax.attributes import ATTRIBUTES, attributes_of
+from liax.errors import VideoError
+from liax.evaluation.attempts import may_begin
+from liax.evaluation.clips import Clip, opened, spread
+from liax.face import FaceFinder
+from liax.inference.framing import MOST_FACES
+from liax.inference.loading import load
+from liax.inference.renderer import Encoded, Renderer
+from liax.pictures import Picture, load_picture
+
+_TOGETHER = 8
+"""Frames whose codes are taken together. Our choice: enough to keep a GPU busy, and few in memory."""
+_KEPT_PEOPLE = 4
+"""Encoded pictures that a worker keeps: the pieces of work of one person mostly follow each other."""
+
+
+class _Stage:
+    """The model, and what observes."""
+
+    def __init__(self, work: Work) -> None:
+        subject, config = work.subject, work.config
+        self._work = work
+        self._renderer: Renderer = load(subject.url, config.device, config.dtype, subject.tracking_uri)[0]
+        self._encoded = lru_cache(_KEPT_PEOPLE)(self._encode)
+
+    def _encode(self, picture_url: str) -> Encoded:
+        with storage.local_copy(picture_url) as path:
+            return self._renderer.encode([load_picture(path)])
+
+    def close(self) -> None:
+        """Free what a stage holds."""
+
+
+class PassiveClip(_Stage):
+    """`clip` (its JSON) and `id` → its codes and attributes, its best frame and its frames as small pictures."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        weights = work.config.networks.face_landmarker
+        framed = work.config.videos is not None and work.config.crop
+        self._framing = FaceFinder(MOST_FACES, weights=weights) if framed else None
+        self._finder = FaceFinder(max_faces=1, weights=weights)
+
+    def close(self) -> None:
+        """Free the finders: MediaPipe cannot do so itself once the interpreter is ending."""
+        self._finder.close()
+        if self._framing is not None:
+            self._framing.close()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        clip, item_id = Clip.model_validate_json(row["clip"]), str(row["id"])
+        reason = "crashed"
+        numbers, pictures = np.zeros(0, dtype=np.int64), list[Picture]()
+        if may_begin(self._work.url, item_id):
+            reason = ""
+            try:
+                numbers, pictures = self._read(clip)
+            except VideoError as error:
+                reason = error.reason
+        self._write(item_id, numbers, pictures, reason)
+        return {"frames": len(pictures)}
+
+    def _read(self, clip: Clip) -> tuple[NDArray[np.int64], list[Picture]]:
+        """The chosen frames. Raises VideoError for a clip that cannot be used."""
+        with opened(clip, self._renderer.size_px, self._framing) as footage:
+            wanted = spread(footage.frames_estimate, self._work.config.frames_per_clip)
+            found = {number: picture for number, picture in enumerate(footage.pictures()) if number in wanted}
+        if not found:
+            raise VideoError(clip.name, "no_frames")
+        return np.array(list(found), dtype=np.int64), list(found.values())
+
+    def _write(self, item_id: str, numbers_F: NDArray[np.int64], pictures: list[Picture], reason: str) -> None:
+        """The record, after the pictures that it speaks of."""
+        attributes_FA = self._attributes(pictures)
+        codes = [
+            self._renderer.motion(pictures[start : start + _TOGETHER]).cpu().numpy()
+            for start in range(0, len(pictures), _TOGETHER)
+        ]
+        codes_FM = np.concatenate([*codes, np.zeros((0, self._renderer.directions))]).astype(np.float32)
+        best, unmoved_found = -1, False
+        if pictures:
+            thumbs = {str(number): _bytes(_thumb(picture)) for number, picture in zip(numbers_F, pictures, strict=True)}
+            write_arrays(self._work.thumbs(item_id), thumbs)
+            best = int(np.argmin(unsuited(attributes_FA)))
+            storage.write_bytes(self._work.source(item_id), _png(pictures[best]))
+            encoded = self._renderer.encode([pictures[best]])
+            still_1M = np.zeros((1, self._renderer.directions), dtype=np.float32)
+            unmoved_found = bool(self._finder.find(moved_by(self._renderer, encoded, still_1M)[0]))
+        write_arrays(
+            self._work.observed(item_id),
+            {
+                "frame_F": numbers_F,
+                "codes_FM": codes_FM,
+                "attributes_FA": attributes_FA,
+                "best": np.array(best),
+                "unmoved_found": np.array(unmoved_found),
+                "reason": np.array(reason),
+            },
+        )
+
+    def _attributes(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        attributes_FA = np.full((len(pictures), len(ATTRIBUTES)), np.nan, dtype=np.float32)
+        for place, picture in enumerate(pictures):
+            faces = self._finder.find(picture)
+            if faces:
+                attributes_FA[place] = attributes_of(faces[0], self._renderer.size_px)
+        return attributes_FA
+
+
+class TraceItem(_Stage):
+    """`person` (its JSON), `path` and `id` → what the path does to the person is written."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._observers, self._lpips = open_observers(work.config.networks, self._renderer.device)
+
+    def close(self) -> None:
+        """Free the observers: MediaPipe cannot do so itself once the interpreter is ending."""
+        self._observers.close()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        person, path, item_id = Person.model_validate_json(row["person"]), path_of_row(row["path"]), str(row["id"])
+        if not may_begin(self._work.url, item_id):
+            nothing = nothing_traced(len(path.levels_L), len(self._work.second_attributes))
+            write_traced(self._work, item_id, nothing, "crashed")
+            return {"pictures": 0}
+        traced = trace(self._renderer, self._encoded(person.picture), path, self._observers, self._lpips)
+        write_traced(self._work, item_id, traced)
+        return {"pictures": len(path.levels_L)}
+
+
+class DrawStrip(_Stage):
+    """`people` (their JSON), `path`, `title` and `id` → the strip of pictures is written."""
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        people = [Person.model_validate_json(text) for text in row["people"]]
+        path = path_of_row(row["path"])
+        levels_L = chosen_levels(path.levels_L, self._work.config.strips.levels)
+        deltas_LM = levels_L[:, None] * path.unit_M
+        rows = [moved_by(self._renderer, self._encoded(person.picture), deltas_LM) for person in people]
+        picture = strip(rows, [float(level) for level in levels_L], str(row["title"]))
+        storage.write_bytes(self._work.strip(str(row["id"])), to_jpeg(picture))
+        return {"pictures": len(people) * len(levels_L)}
+
+
+def moved_by(renderer: Renderer, encoded: Encoded, deltas_LM: NDArray[np.float32]) -> list[Picture]:
+    """One encoded picture drawn with its motion changed by each delta."""
+    with torch.inference_mode():
+        motion_LM = encoded.motion_BM + torch.from_numpy(deltas_LM).to(encoded.motion_BM)
+        return renderer.decode(renderer.navigate(encoded.z_BD, motion_LM), encoded.features)
+
+
+def chosen_levels(levels_L: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """So many of the levels, evenly spread, with both ends and the unmoved one."""
+    zero = int(np.abs(levels_L).argmin())
+    half = (count - 1) // 2
+    below = np.linspace(0, zero, half + 1).round().astype(int)
+    above = np.linspace(zero, len(levels_L) - 1, half + 1).round().astype(int)
+    return levels_L[np.unique(np.concatenate([below, above]))]
+
+
+def _thumb(picture: Picture) -> bytes:
+    image = Image.fromarray(picture)
+    image.thumbnail((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
+    return to_jpeg(np.asarray(image, dtype=np.uint8))
+
+
+def _bytes(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+def _png(picture: Picture) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
