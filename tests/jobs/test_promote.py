@@ -19,7 +19,7 @@ from tests.two_steps import train_two_steps
 
 @pytest.fixture
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "_map", map_here)
+    monkeypatch.setattr(evaluation, "through_pool", map_here)
     monkeypatch.setattr(ray_data, "quiet", lambda: None)
     monkeypatch.setattr(ray_session, "session", lambda workers: nullcontext())
 

@@ -69,7 +69,7 @@ def test_a_registered_model_is_measured_by_its_version(trained: TrainConfig, add
 def test_the_results_go_to_mlflow_once(
     trained: TrainConfig, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_map", map_here)
+    monkeypatch.setattr(run, "through_pool", map_here)
     monkeypatch.setattr(ray_data, "quiet", lambda: None)
     monkeypatch.setattr(ray_session, "session", lambda workers: nullcontext())
     line = ["model=models:/face@candidate", f"shards={trained.shards}", f"output={tmp_path / 'out'}", "frames=4"]
