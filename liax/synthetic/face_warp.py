@@ -44,10 +44,12 @@ class FaceWarp:
     """One portrait, ready to be rendered in any pose.
 
     picture_HWC: uint8 RGB. landmarks_N3: the face's 478 landmarks in the picture's px, z growing away from the camera.
+    firm_lids: shut eyes are squeezed shut, which looks less natural, but as shut to MediaPipe as a warp can be.
     """
 
-    def __init__(self, picture_HWC: Picture, landmarks_N3: NDArray[np.floating]) -> None:
+    def __init__(self, picture_HWC: Picture, landmarks_N3: NDArray[np.floating], *, firm_lids: bool = False) -> None:
         self.picture_HWC = picture_HWC
+        self._firm_lids = firm_lids
         self.landmarks_N3 = landmarks_N3.astype(np.float64)
         height_px, width_px = picture_HWC.shape[:2]
         self._relief_N3 = mesh.flattened(self.landmarks_N3)
@@ -55,8 +57,9 @@ class FaceWarp:
         self._triangles_F3 = raster.triangulate(self._vertices_V3[:, :2], width_px, height_px)
         self._open_V2 = mesh.opened_mouth(self._vertices_V3)
         self._smile_V2 = mesh.smile(self._vertices_V3)
-        self._blink_left_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_LEFT, mesh.FOLD_LEFT)
-        self._blink_right_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_RIGHT, mesh.FOLD_RIGHT)
+        travel = (mesh.FIRM_LID, mesh.FIRM_FOLD) if firm_lids else ()
+        self._blink_left_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_LEFT, mesh.FOLD_LEFT, *travel)
+        self._blink_right_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_RIGHT, mesh.FOLD_RIGHT, *travel)
         self._mouth_HWC = self._mouth_layer()
 
     @property
@@ -66,12 +69,24 @@ class FaceWarp:
 
     def scaled(self, factor: float) -> "FaceWarp":
         """The same portrait, factor times as large. Shrink before rendering small, or fine detail turns into noise."""
-        picture_HWC = cv2.resize(self.picture_HWC, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        return FaceWarp(np.asarray(picture_HWC, dtype=np.uint8), self.landmarks_N3 * factor)
+        return self.stretched(factor, factor)
+
+    def stretched(self, across: float, down: float) -> "FaceWarp":
+        """The same portrait, so many times as wide and as high: another person's proportions."""
+        picture_HWC = cv2.resize(self.picture_HWC, None, fx=across, fy=down, interpolation=cv2.INTER_AREA)
+        stretch_3 = np.array([across, down, (across + down) / 2])
+        return self._with(np.asarray(picture_HWC, dtype=np.uint8), self.landmarks_N3 * stretch_3)
+
+    def with_firm_lids(self) -> "FaceWarp":
+        """The same portrait, whose eyes shut firmly."""
+        return FaceWarp(self.picture_HWC, self.landmarks_N3, firm_lids=True)
+
+    def _with(self, picture_HWC: Picture, landmarks_N3: Floats) -> "FaceWarp":
+        return FaceWarp(picture_HWC, landmarks_N3, firm_lids=self._firm_lids)
 
     def recoloured(self, gain_C: Floats) -> "FaceWarp":
         """The same portrait with each colour multiplied by its gain, as under another light."""
-        return FaceWarp(np.clip(self.picture_HWC * gain_C, 0, 255).astype(np.uint8), self.landmarks_N3)
+        return self._with(np.clip(self.picture_HWC * gain_C, 0, 255).astype(np.uint8), self.landmarks_N3)
 
     def view(self, face_height: float, frame_px: int, centre_x: float = 0.5, centre_y: float = 0.52) -> View:
         """Places the face in a frame of height frame_px: face_height and centre are fractions of that height."""
