@@ -48,7 +48,7 @@ class PromoteJob(MeasureConfig):
     """Name of the MLflow experiment in which the evaluations are logged."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check_clips(self) -> Self:
         # In place of the evaluation's: neither of the two means those that are remembered with the model.
         if self.shards is not None and self.videos is not None:
             raise ValueError("give shards= or videos=, one of the two")

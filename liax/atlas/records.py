@@ -145,8 +145,8 @@ def read_traced(work: Work, item_ids: Sequence[str]) -> tuple[list[Traced], list
     traced, reasons = [], []
     for arrays in read_arrays([work.traced(item_id) for item_id in item_ids]):
         reasons.append(str(arrays.pop("reason")))
-        times = {name: float(arrays.pop(name)) for name in ("render_s", "observe_s")}
-        traced.append(Traced(**arrays, **times))
+        render_s, observe_s = (float(arrays.pop(name)) for name in ("render_s", "observe_s"))
+        traced.append(Traced(render_s=render_s, observe_s=observe_s, **arrays))
     return traced, reasons
 
 

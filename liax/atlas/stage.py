@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -27,7 +26,7 @@ from liax.atlas.records import (
     write_traced,
 )
 from liax.atlas.strips import TILE_PX, strip, to_jpeg
-from liax.atlas.trace import trace
+from liax.atlas.trace import draw, trace
 from liax.attributes import ATTRIBUTES, attributes_of
 from liax.errors import VideoError
 from liax.evaluation.attempts import may_begin
@@ -115,7 +114,7 @@ class PassiveClip(_Stage):
             storage.write_bytes(self._work.source(item_id), _png(pictures[best]))
             encoded = self._renderer.encode([pictures[best]])
             still_1M = np.zeros((1, self._renderer.directions), dtype=np.float32)
-            unmoved_found = bool(self._finder.find(moved_by(self._renderer, encoded, still_1M)[0]))
+            unmoved_found = bool(self._finder.find(draw(self._renderer, encoded, still_1M)[0]))
         write_arrays(
             self._work.observed(item_id),
             {
@@ -142,7 +141,8 @@ class TraceItem(_Stage):
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
-        self._observers, self._lpips = open_observers(work.config.networks, self._renderer.device)
+        opened_here = open_observers(work.config.networks, self._renderer.device)
+        self._observers, self._lpips = opened_here.observers, opened_here.lpips
 
     def close(self) -> None:
         """Free the observers: MediaPipe cannot do so itself once the interpreter is ending."""
@@ -167,17 +167,10 @@ class DrawStrip(_Stage):
         path = path_of_row(row["path"])
         levels_L = chosen_levels(path.levels_L, self._work.config.strips.levels)
         deltas_LM = levels_L[:, None] * path.unit_M
-        rows = [moved_by(self._renderer, self._encoded(person.picture), deltas_LM) for person in people]
+        rows = [draw(self._renderer, self._encoded(person.picture), deltas_LM) for person in people]
         picture = strip(rows, [float(level) for level in levels_L], str(row["title"]))
         storage.write_bytes(self._work.strip(str(row["id"])), to_jpeg(picture))
         return {"pictures": len(people) * len(levels_L)}
-
-
-def moved_by(renderer: Renderer, encoded: Encoded, deltas_LM: NDArray[np.float32]) -> list[Picture]:
-    """One encoded picture drawn with its motion changed by each delta."""
-    with torch.inference_mode():
-        motion_LM = encoded.motion_BM + torch.from_numpy(deltas_LM).to(encoded.motion_BM)
-        return renderer.decode(renderer.navigate(encoded.z_BD, motion_LM), encoded.features)
 
 
 def chosen_levels(levels_L: NDArray[np.float32], count: int) -> NDArray[np.float32]:

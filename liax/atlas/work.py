@@ -4,7 +4,7 @@ What is done has its record, so a run that died anywhere is continued by startin
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,19 +98,13 @@ def trace_paths(work: Work, people: Sequence[Person], paths: Sequence[Path], lab
     )
 
 
-def draw_strips(work: Work, people: Sequence[Person], paths: Sequence[Path], titles: Sequence[str]) -> dict[str, bytes]:
-    """Pictures of each path on a few people: JPEGs by the path's name."""
-    ids = [work.strip_id(people, path, title) for path, title in zip(paths, titles, strict=True)]
+def draw_strips(work: Work, people: Sequence[Person], paths: Mapping[str, Path]) -> dict[str, bytes]:
+    """Pictures of paths on a few people: JPEGs by what the paths are called for people, their title."""
+    ids = {title: work.strip_id(people, path, title) for title, path in paths.items()}
     shown = [person.model_dump_json() for person in people]
-    items = {
-        item_id: {"people": shown, "path": path_to_row(path), "title": title}
-        for item_id, path, title in zip(ids, paths, titles, strict=True)
-    }
+    items = {ids[title]: {"people": shown, "path": path_to_row(path), "title": title} for title, path in paths.items()}
     _do(work, "strips", DrawStrip, items, "draw strips", "path")  # 1 path → 1 strip
-    return {
-        path.name: data
-        for path, data in zip(paths, storage.read_many([work.strip(item_id) for item_id in ids]), strict=True)
-    }
+    return dict(zip(ids, storage.read_many([work.strip(item_id) for item_id in ids.values()]), strict=True))
 
 
 def _do(work: Work, kind: str, stage: type, items: dict[str, dict[str, Any]], label: str, unit: str) -> None:

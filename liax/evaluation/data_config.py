@@ -53,7 +53,7 @@ class DataConfig(Config):
     """GPUs that a worker reserves, or the share of one; null for 1 where the cluster has any."""
 
     @model_validator(mode="after")
-    def _check_data(self) -> Self:
+    def _check_clips(self) -> Self:
         if (self.shards is None) == (self.videos is None):
             raise ValueError("give shards= or videos=, one of the two")
         return self
