@@ -152,7 +152,7 @@ class SyntheticAnimator:
         """Person `number` with these coefficients, uint8 S×S×C; it can be encoded from now on."""
         planted_M = self._mixing_MM @ np.asarray(codes_M, dtype=np.float64)
         motion, light = self._shown(self._person(number), planted_M)
-        drawn_HWC = self._person(number).draw(motion, light)
+        drawn_HWC = self._draw(self._person(number), motion, light)
         # A picture that two codes give, as a direction that does nothing makes them, is known by the first.
         self._known.setdefault(_hash(drawn_HWC), (number, planted_M))
         return drawn_HWC
@@ -184,11 +184,12 @@ class SyntheticAnimator:
         return self._copy(np.linalg.qr(random.normal(size=(self.directions, self.directions)))[0])
 
     def _copy(self, mixing_MM: NDArray[np.float64]) -> "SyntheticAnimator":
-        copy = SyntheticAnimator(
-            self.planted, self.size_px, self._mixing_MM @ mixing_MM, self._style_dim, self._seed + 1
-        )
+        copy = type(self)(self.planted, self.size_px, self._mixing_MM @ mixing_MM, self._style_dim, self._seed + 1)
         copy._person, copy._known = self._person, self._known
         return copy
+
+    def _draw(self, who: Person, motion: Motion, light: float) -> Picture:
+        return who.draw(motion, light)
 
     def _shown(self, who: Person, planted_M: NDArray[np.float64]) -> tuple[Motion, float]:
         """The motion and light of a person with these planted coefficients."""

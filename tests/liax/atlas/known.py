@@ -1,0 +1,95 @@
+"""A model whose truth is known, at no cost: what it does is read from the table, and nothing is drawn or looked at."""
+
+import hashlib
+
+import numpy as np
+
+from liax.atlas.observed import Observed
+from liax.atlas.observers import Observing, Sighting
+from liax.atlas.response import Path, Response, stack
+from liax.atlas.second import SECOND_ATTRIBUTES
+from liax.atlas.trace import trace
+from liax.attributes import ATTRIBUTES
+from liax.pictures import Picture
+from liax.synthetic.animator import SyntheticAnimator
+from liax.synthetic.motion import Motion
+from liax.synthetic.people import Person
+
+SIDE_PX = 8
+
+
+class UndrawnAnimator(SyntheticAnimator):
+    """Its pictures are noise that no two motions share."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **{"size_px": SIDE_PX, **options})  # type: ignore[arg-type]
+
+    def _draw(self, who: Person, motion: Motion, light: float) -> Picture:
+        # Rounded, as float32 is not exact in a batch of another size.
+        shown = [round(value, 4) for value in (*motion.as_dict().values(), light)]
+        digest = hashlib.sha256(repr((id(who), shown)).encode()).digest()
+        noise = np.frombuffer(digest, dtype=np.uint8)
+        return np.resize(noise, (SIDE_PX, SIDE_PX, 3)).copy()
+
+
+class TruthObservers:
+    """Sees what the table says, exactly, in both observers. Blendshapes are 0 … 1 as the motion's fields are."""
+
+    second_attributes = SECOND_ATTRIBUTES
+
+    def __init__(self, animator: SyntheticAnimator) -> None:
+        self._animator = animator
+
+    def see(self, picture: Picture) -> Sighting:
+        _, motion, _ = self._animator.truth(picture)
+        smile = (motion.smile + 2.4) / 3.4
+        shown = {
+            "yaw": motion.yaw_deg, "pitch": motion.pitch_deg, "roll": motion.roll_deg,
+            "x": 0.5 + motion.x, "y": 0.5 + motion.y, "size": 0.5 * motion.scale,
+            "jawOpen": motion.mouth_open, "mouthSmileLeft": smile, "mouthSmileRight": smile,
+            "eyeBlinkLeft": motion.blink_left, "eyeBlinkRight": motion.blink_right,
+        }  # fmt: skip
+        second = {
+            **{name: shown[name] for name in ("yaw", "pitch", "roll", "x", "y", "size")},
+            "mouth_open": motion.mouth_open, "mouth_width": smile, "eye_left": 1 - motion.blink_left,
+            "eye_right": 1 - motion.blink_right, "eyes": 1 - (motion.blink_left + motion.blink_right) / 2,
+        }  # fmt: skip
+        turn = np.radians(motion.yaw_deg)
+        return Sighting(
+            attributes_A=np.array([shown.get(name, 0.1) for name in ATTRIBUTES], dtype=np.float32),
+            second_B=np.array([second.get(name, 0.1) for name in SECOND_ATTRIBUTES], dtype=np.float32),
+            embedding_D=np.array([np.cos(turn), np.sin(turn)], dtype=np.float32),
+            box_px=(2, 2, 5, 5),
+            hull_K2=np.array([(2, 2), (5, 2), (5, 5), (2, 5)], dtype=np.float32),
+        )
+
+
+def observe(animator: SyntheticAnimator, observers: Observing, people: range, frames: int) -> Observed:
+    """So many random frames of each person, one clip each."""
+    codes, attributes = [], []
+    for number in people:
+        codes_FM, pictures = animator.frames(number, frames)
+        codes.append(codes_FM)
+        attributes.append(np.stack([observers.see(picture).attributes_A for picture in pictures]))
+    names = np.repeat(np.array([f"person-{number}" for number in people]), frames)
+    return Observed(
+        codes_FM=np.concatenate(codes),
+        attributes_FA=np.concatenate(attributes),
+        person_F=names,
+        clip_F=names,
+        frame_F=np.tile(np.arange(frames), len(people)),
+    )
+
+
+def respond(animator: SyntheticAnimator, observers: Observing, people: range, paths: tuple[Path, ...]) -> Response:
+    """What the paths do to the people."""
+    encoded = [animator.encode([animator.portrait(number)]) for number in people]
+    traced = [[trace(animator, one, path, observers) for path in paths] for one in encoded]
+    names = tuple(f"person-{number}" for number in people)
+    return stack(names, paths, ATTRIBUTES, observers.second_attributes, traced)
+
+
+def direction_paths(levels_ML: np.ndarray) -> tuple[Path, ...]:
+    """Each direction alone."""
+    eye_MM = np.eye(len(levels_ML), dtype=np.float32)
+    return tuple(Path(str(number), eye_MM[number], levels_ML[number]) for number in range(len(levels_ML)))
