@@ -96,9 +96,15 @@ def read_controls(url: str, model_sha256: str | None = None) -> ControlsFile:
     if not isinstance(found, dict):
         raise UserError(f"{url} holds no controls: give the {CONTROLS_FILE} that `liax atlas` wrote")
     controls = build(ControlsFile, found, url)
-    if model_sha256 is not None and controls.model_sha256 != model_sha256:
+    if model_sha256 is not None:
+        check_owner(controls, model_sha256, url)
+    return controls
+
+
+def check_owner(controls: ControlsFile, model_sha256: str, url: str) -> None:
+    """Raise UserError unless the controls, read from `url`, are those of the model with these weights."""
+    if controls.model_sha256 != model_sha256:
         raise UserError(
             f"{url} belongs to another model (weights {controls.model_sha256[:12]}…, these are {model_sha256[:12]}…): "
-            "measure this one with `liax atlas`"
+            "measure this one with `liax atlas`, or leave the file out"
         )
-    return controls

@@ -4,22 +4,25 @@ Legend: M directions, K steps, S side in pixels, C colours, H W pixels.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liax.attributes import DEGREES
 from liax.errors import UserError
 from liax.inference.animation import Animation
 from liax.inference.controls import Controls, Direction
+from liax.inference.measured import with_unit
 from liax.inference.renderer import Renderer
 from liax.inference.transfer import shifted
 from liax.pictures import Picture, save_picture
-from liax.progress import Progress
+from liax.progress import Progress, say
 from liax.video.encode import VideoWriter
 
 FPS = Fraction(24)
@@ -34,19 +37,68 @@ TILE_PX, LABEL_PX = 160, 20
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One direction: what it is called, one step along it, and from how far to how far."""
+    """One direction: what it is called, what moves along it, and from how far to how far.
+
+    Args:
+        label: name or index.
+        unit: of its values; empty for the dictionary's own.
+        step: from a value to δ_M.
+        span: values.
+    """
 
     label: str
-    unit_M: NDArray[np.float32]
+    unit: str
+    step: Callable[[float], NDArray[np.float32]]
     span: tuple[float, float]
 
 
-def rows_of(controls: Controls, direction: Direction, span: tuple[float, float] | None) -> list[Row]:
-    """What is swept. Raises UserError for a direction that there is not, or a span without length."""
+def rows_of(
+    controls: Controls, direction: Direction, span: tuple[float, float] | None, unsafe: bool = False
+) -> list[Row]:
+    """What is swept.
+
+    Args:
+        direction: a name or index; `all` for every index, `controls` for every measured control.
+        span: in the unit of what is swept; None for the safe or published range.
+        unsafe: go out of a measured control's safe range where the span does.
+
+    Raises:
+        UserError: there is no such direction, or the span has no length, or none within the safe range.
+    """
     if span is not None and not (all(map(math.isfinite, span)) and span[0] != span[1]):
         raise UserError(f"a sweep from {span[0]} to {span[1]} cannot be: give two different finite numbers")
-    wanted = range(controls.directions) if direction == "all" else [direction]
-    return [Row(_label(controls, one), controls.unit(one), span or controls.span(one)) for one in wanted]
+    wanted: Sequence[Direction] = [direction]
+    if direction == "all":
+        wanted = range(controls.directions)
+    elif direction == "controls":
+        wanted = [choice.name for choice in controls.choices() if choice.status in ("certified", "approximate")]
+        if not wanted:
+            raise UserError("no controls of this model are measured: run `liax atlas`, or sweep all directions")
+    return [
+        Row(
+            _label(controls, one),
+            controls.unit(one),
+            partial(controls.step, one),
+            _safe(controls, one, span or controls.span(one), unsafe),
+        )
+        for one in wanted
+    ]
+
+
+def _safe(controls: Controls, direction: Direction, span: tuple[float, float], unsafe: bool) -> tuple[float, float]:
+    """The part of a span in which a measured control is safe; all of it for anything else."""
+    if unsafe or controls.control(direction) is None:
+        return span
+    low, high = controls.span(direction)
+    first, last = (min(max(value, low), high) for value in span)
+    shown = f"{low:g} to {with_unit(high, controls.unit(direction))}"
+    if first == last:
+        raise UserError(
+            f"{direction} is safe from {shown}, which a sweep has no part in: give another --span or --unsafe"
+        )
+    if (first, last) != tuple(span):
+        say(f"warning: {direction} is safe from {shown}: swept from {first:g} to {last:g}")
+    return first, last
 
 
 def check_frames(frames: int) -> None:
@@ -103,7 +155,7 @@ def _along(
     renderer: Renderer, portrait_SSC: Picture, row: Row, shares: Sequence[float], progress: Progress
 ) -> Iterator[Picture]:
     low, high = row.span
-    deltas = [np.float32(low + share * (high - low)) * row.unit_M for share in shares]
+    deltas = [row.step(low + share * (high - low)) for share in shares]
     for picture_SSC in shifted(renderer, portrait_SSC, deltas):
         progress.advance()
         yield picture_SSC
@@ -120,7 +172,7 @@ def _mosaic(
         down, across = divmod(place, columns)
         top, left = down * (TILE_PX + LABEL_PX), across * TILE_PX
         for step, picture_SSC in enumerate(_along(renderer, portrait_SSC, row, steps_K, progress)):
-            tile_HWC = _tile(picture_SSC, row.label, TILE_PX)
+            tile_HWC = _tile(picture_SSC, f"{row.label} (deg)" if row.unit == DEGREES else row.label, TILE_PX)
             mosaic_KHWC[step, top : top + tile_HWC.shape[0], left : left + TILE_PX] = tile_HWC
     return list(mosaic_KHWC)
 
@@ -134,7 +186,7 @@ def _grid(renderer: Renderer, portrait_SSC: Picture, rows: Sequence[Row], progre
         values = row.span[0] + shares * (row.span[1] - row.span[0])
         pictures = _along(renderer, portrait_SSC, row, [float(share) for share in shares], progress)
         tiles = [
-            _tile(picture, f"{row.label} {value:+.2f}", side_px)
+            _tile(picture, f"{row.label} {_shown(value, row.unit)}", side_px)
             for picture, value in zip(pictures, values, strict=True)
         ]
         lines.append(np.concatenate(tiles, axis=1))
@@ -152,7 +204,12 @@ def _tile(picture_SSC: Picture, label: str, side_px: int) -> Picture:
 
 def _label(controls: Controls, direction: Direction) -> str:
     """A name, or an index with the name that it has alone."""
-    if isinstance(direction, str) and direction in controls.named:
+    if isinstance(direction, str) and (direction in controls.named or direction in controls.measured):
         return direction
     (index,) = controls.indices(direction)
     return " ".join(filter(None, (str(index), controls.name(index))))
+
+
+def _shown(value: float, unit: str) -> str:
+    """A value for a picture's label: `+10.0 deg`, `+0.25`."""
+    return f"{value:+.1f} {unit}" if unit == DEGREES else f"{value:+.2f}"

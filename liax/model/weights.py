@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -34,24 +34,36 @@ def save_model(model: LiaX, folder_url: str | Path) -> None:
     storage.write_bytes(storage.join(str(folder_url), CONFIG_FILE), text.encode())
 
 
-def load_model(folder_url: str | Path, device: str | torch.device = "cpu") -> LiaX:
+def load_model(
+    folder_url: str | Path, device: str | torch.device = "cpu", check: Callable[[Path], None] | None = None
+) -> LiaX:
     """The network that `save_model` wrote, in eval mode on `device`, float32.
+
+    Args:
+        check: is given the local file of the weights before they are read, and raises what is wrong with it.
 
     Raises UserError if a file is missing or unreadable, or if the two files do not belong together.
     """
-    config_url = storage.join(str(folder_url), CONFIG_FILE)
-    try:
-        values = json.loads(storage.read_bytes(config_url))
-    except ValueError as error:
-        raise UserError(f"{config_url} is not JSON ({error}); save the model again") from None
-    config = build(ModelConfig, values, config_url)
+    config = read_config(folder_url)
     weights_url = storage.join(str(folder_url), WEIGHTS_FILE)
     with storage.local_copy(weights_url) as local:
+        if check is not None:
+            check(local)
         try:
             state = load_file(local)
         except SafetensorError as error:
             raise UserError(f"{weights_url} is not a safetensors file ({error}); save the model again") from None
     return with_weights(config, state, weights_url).to(device)
+
+
+def read_config(folder_url: str | Path) -> ModelConfig:
+    """The configuration that `save_model` wrote. Raises UserError if it is not there, or is none."""
+    config_url = storage.join(str(folder_url), CONFIG_FILE)
+    try:
+        values = json.loads(storage.read_bytes(config_url))
+    except ValueError as error:
+        raise UserError(f"{config_url} is not JSON ({error}); save the model again") from None
+    return build(ModelConfig, values, config_url)
 
 
 def with_weights(config: ModelConfig, state: Mapping[str, Tensor], where: str) -> LiaX:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from liax.errors import UserError
-from liax.inference.controls import RELEASED, USUAL_SPAN, Controls, parse_settings
+from liax.inference.controls import USUAL_SPAN, Controls, parse_settings
+from liax.inference.released import RELEASED
 
 NAMED = Controls(40, RELEASED)
 BARE = Controls(20)

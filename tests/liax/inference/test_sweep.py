@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from liax.errors import UserError
-from liax.inference.controls import RELEASED, Controls
+from liax.inference.controls import Controls
+from liax.inference.released import RELEASED
 from liax.inference.renderer import Renderer
 from liax.inference.sweep import LABEL_PX, STILLS, TILE_PX, check_frames, loop_steps, rows_of, write_sweep
 from liax.inference.transfer import shifted
@@ -65,7 +66,7 @@ def test_stills_go_from_end_to_end(renderer: Renderer, tmp_path: Path) -> None:
     write_sweep(renderer, PORTRAIT, rows, tmp_path / "o.mp4", frames=2, still_out=tmp_path / "o.png")
     grid = load_picture(tmp_path / "o.png")
     assert grid.shape == (LABEL_PX + TILE_PX, STILLS * TILE_PX, 3)
-    deltas = [value * rows[0].unit_M for value in np.float32([-6, -1.5, 3, 7.5, 12])]
+    deltas = [rows[0].step(value) for value in (-6, -1.5, 3, 7.5, 12)]
     for place, expected in enumerate(shifted(renderer, PORTRAIT, deltas)):
         tile = grid[:, place * TILE_PX : (place + 1) * TILE_PX].astype(int)
         enlarged = cv2.resize(expected, (TILE_PX, TILE_PX), interpolation=cv2.INTER_CUBIC)
@@ -76,7 +77,7 @@ def test_stills_go_from_end_to_end(renderer: Renderer, tmp_path: Path) -> None:
 def test_all_directions_become_a_labelled_mosaic(renderer: Renderer, tmp_path: Path) -> None:
     rows = rows_of(Controls(DIRECTIONS), "all", FAR)
     assert [row.label for row in rows] == [str(index) for index in range(DIRECTIONS)]
-    assert np.array_equal(np.stack([row.unit_M for row in rows]), np.eye(DIRECTIONS))
+    assert np.array_equal(np.stack([row.step(1) for row in rows]), np.eye(DIRECTIONS))
     out, still = tmp_path / "o.mp4", tmp_path / "o.png"
     written = write_sweep(renderer, PORTRAIT, rows, out, frames=4, still_out=still)
     # Five rows are 3 tiles wide and 2 high.
@@ -101,7 +102,7 @@ def test_all_directions_become_a_labelled_mosaic(renderer: Renderer, tmp_path: P
 def test_names_and_their_ranges() -> None:
     controls = Controls(40, RELEASED)
     (yaw,) = rows_of(controls, "yaw", None)
-    assert (yaw.label, yaw.span, np.flatnonzero(yaw.unit_M).tolist()) == ("yaw", (-1, 0.5), [37, 39])
+    assert (yaw.label, yaw.span, np.flatnonzero(yaw.step(1)).tolist()) == ("yaw", (-1, 0.5), [37, 39])
     rows = rows_of(controls, "all", None)
     assert (rows[37].label, rows[37].span) == ("37 yaw1", (-1, 0.5))
     assert (rows[0].label, rows[0].span) == ("0", (-0.5, 0.5))
