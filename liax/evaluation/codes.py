@@ -31,8 +31,8 @@ def code_statistics(codes_NM: Tensor) -> dict[str, float]:
     (`_gaussian`, `_gaussian_normalised`).
 
     Returns:
-        hoyer, gini, l0_1 and l0_10 (see the functions below) in these four forms; mean_magnitude, mean |a|; dead, the
-        number of directions that nothing moves.
+        hoyer, gini, l0_1, l0_10 and energy_90 (see the functions below) in these four forms; mean_magnitude, mean |a|;
+        dead, the number of directions that nothing moves.
     """
     codes_NM = codes_NM.detach().double().cpu()
     deviation_M = codes_NM.std(dim=0, correction=0)
@@ -52,6 +52,7 @@ def code_statistics(codes_NM: Tensor) -> dict[str, float]:
             "gini": gini(magnitude_NM),
             "l0_1": l0(magnitude_NM, 0.01),
             "l0_10": l0(magnitude_NM, 0.10),
+            "energy_90": energy(magnitude_NM, 0.90),
         }
         numbers |= {f"codes/{name}{form}": values_N.mean().item() for name, values_N in measures.items()}
     numbers["codes/mean_magnitude"] = codes_NM.abs().mean().item()
@@ -90,3 +91,15 @@ def l0(magnitude_NM: Tensor, share: float) -> Tensor:
     """
     largest_N1 = magnitude_NM.amax(dim=1, keepdim=True)
     return ((magnitude_NM > share * largest_N1) & (largest_N1 > 0)).sum(dim=1).double()
+
+
+def energy(magnitude_NM: Tensor, share: float) -> Tensor:
+    """How many directions, the largest first, hold a share of the code's energy Σ a².
+
+    N values, 1 … M; 0 for a code of zeros.
+    """
+    square_NM = (magnitude_NM**2).sort(dim=1, descending=True).values
+    sum_N1 = square_NM.sum(dim=1, keepdim=True)
+    # Rounding must not ask for one more direction where the share is met exactly.
+    short_NM = square_NM.cumsum(dim=1) < share * sum_N1 * (1 - 1e-9)
+    return torch.where(sum_N1[:, 0] > 0, short_NM.sum(dim=1) + 1, 0).double()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from liax.evaluation.codes import code_statistics, gini, hoyer, l0
+from liax.evaluation.codes import code_statistics, energy, gini, hoyer, l0
 
 M = 40
 
@@ -40,6 +40,15 @@ def test_thresholds_are_shares_of_the_codes_own_largest() -> None:
     code = torch.tensor([[1.0, 0.5, 0.099, 0.011, 0.009]])
     assert l0(code, 0.10).item() == 2
     assert l0(code, 0.01).item() == 4
+
+
+def test_energy_is_held_by_the_largest() -> None:
+    codes = torch.tensor(
+        [[3.0, -1.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0]]
+    ).abs()
+    assert energy(codes, 0.90).tolist() == [1, 4, 0, 1]  # 9 of 10 is 90 % exactly
+    assert energy(codes, 0.91).tolist() == [2, 4, 0, 1]
+    assert energy(codes, 0.50).tolist() == [1, 2, 0, 1]
 
 
 def test_gaussian_codes_have_their_known_values() -> None:
@@ -78,7 +87,7 @@ def test_the_same_codes_give_the_same_numbers() -> None:
     torch.manual_seed(1)
     assert code_statistics(codes) == first
     forms = ("", "_normalised", "_gaussian", "_gaussian_normalised")
-    measures = ("hoyer", "gini", "l0_1", "l0_10")
+    measures = ("hoyer", "gini", "l0_1", "l0_10", "energy_90")
     assert set(first) == {f"codes/{measure}{form}" for measure in measures for form in forms} | {
         "codes/mean_magnitude",
         "codes/dead",
