@@ -1,4 +1,4 @@
-"""A model that was never trained and shows its source all the same, so that there are faces to be found.
+"""A model that was never trained and shows its source all the same, so that there are faces to be found; and videos.
 
 Its finest level hands the source's pixels through; what the code decides shifts and bends them a little.
 """
@@ -10,8 +10,10 @@ import torch
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.model.weights import save_model
+from liax.synthetic.videos import write_video
 
 SIZE_PX = 128
+PEOPLE = 4
 _ALWAYS_POSITIVE = 3.0
 """A bias by which a leaky ReLU passes values from -1 to 1 as they are, but for its gain."""
 _BENT = 0.004
@@ -56,3 +58,12 @@ def _pass_through(model: LiaX) -> None:
     finest.to_rgb.conv.conv.weight *= gain
     again = model(*[torch.full((1, 3, SIZE_PX, SIZE_PX), -1.0)] * 2)[0][0, 0, middle, middle]
     finest.to_rgb.bias -= 1 + again
+
+
+def talks(folder: Path) -> str:
+    """Short videos of talking faces, of one person each, as large as the model's pictures. Returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(PEOPLE):
+        write_video(folder / f"talk{seed}.mp4", seconds=0.5, size_px=SIZE_PX, seed=seed)
+        (folder / f"talk{seed}.truth.json").unlink()
+    return str(folder)

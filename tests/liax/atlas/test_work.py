@@ -20,19 +20,8 @@ from liax.attributes import ATTRIBUTES
 from liax.evaluation.attempts import ATTEMPTS, forget_attempts, started
 from liax.evaluation.clips import Clip, list_clips
 from liax.evaluation.subject import find_subject
-from liax.synthetic.videos import write_video
-from tests.liax.atlas.copying_model import SIZE_PX, make_copying_model
+from tests.liax.atlas.copying_model import PEOPLE, make_copying_model, talks
 from tests.liax.evaluation.evaluated import map_here
-
-PEOPLE = 4
-
-
-def talks(folder: Path) -> str:
-    """Short videos of different talking faces, as large as the model's pictures."""
-    for seed in range(PEOPLE):
-        write_video(folder / f"talk{seed}.mp4", seconds=0.5, size_px=SIZE_PX, seed=seed)
-        (folder / f"talk{seed}.truth.json").unlink()
-    return str(folder)
 
 
 @pytest.fixture(autouse=True)
