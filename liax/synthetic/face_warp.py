@@ -69,24 +69,15 @@ class FaceWarp:
 
     def scaled(self, factor: float) -> "FaceWarp":
         """The same portrait, factor times as large. Shrink before rendering small, or fine detail turns into noise."""
-        return self.stretched(factor, factor)
-
-    def stretched(self, across: float, down: float) -> "FaceWarp":
-        """The same portrait, so many times as wide and as high: another person's proportions."""
-        picture_HWC = cv2.resize(self.picture_HWC, None, fx=across, fy=down, interpolation=cv2.INTER_AREA)
-        stretch_3 = np.array([across, down, (across + down) / 2])
-        return self._with(np.asarray(picture_HWC, dtype=np.uint8), self.landmarks_N3 * stretch_3)
-
-    def with_firm_lids(self) -> "FaceWarp":
-        """The same portrait, whose eyes shut firmly."""
-        return FaceWarp(self.picture_HWC, self.landmarks_N3, firm_lids=True)
-
-    def _with(self, picture_HWC: Picture, landmarks_N3: Floats) -> "FaceWarp":
-        return FaceWarp(picture_HWC, landmarks_N3, firm_lids=self._firm_lids)
+        picture_HWC = cv2.resize(self.picture_HWC, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        return self._with(np.asarray(picture_HWC, dtype=np.uint8), self.landmarks_N3 * factor)
 
     def recoloured(self, gain_C: Floats) -> "FaceWarp":
         """The same portrait with each colour multiplied by its gain, as under another light."""
         return self._with(np.clip(self.picture_HWC * gain_C, 0, 255).astype(np.uint8), self.landmarks_N3)
+
+    def _with(self, picture_HWC: Picture, landmarks_N3: Floats) -> "FaceWarp":
+        return FaceWarp(picture_HWC, landmarks_N3, firm_lids=self._firm_lids)
 
     def view(self, face_height: float, frame_px: int, centre_x: float = 0.5, centre_y: float = 0.52) -> View:
         """Places the face in a frame of height frame_px: face_height and centre are fractions of that height."""

@@ -55,10 +55,7 @@ def person(number: int, size_px: int) -> Person:
     random = np.random.default_rng([number, 20])
     across, down = random.uniform(0.93, 1.07, 2)
     height = FACE_HEIGHT * random.uniform(0.94, 1.06)
-    photograph = portrait_warp(mirrored=bool(number % 2)).with_firm_lids()
-    face = photograph.recoloured(random.uniform(0.86, 1.12, 3)).stretched(across, down)
-    # Shrunk before it is rendered, or fine detail turns into noise.
-    face = face.scaled(min(1.0, height * size_px / face.face_height_px))
+    face = _proportioned(portrait_warp(mirrored=bool(number % 2)), across, down, height * size_px, random)
     centre_x, centre_y = 0.5 + random.uniform(-0.02, 0.02), CENTRE_Y + random.uniform(-0.02, 0.02)
     rest = Motion(
         yaw_deg=random.uniform(-4, 4),
@@ -74,3 +71,15 @@ def person(number: int, size_px: int) -> Person:
     backdrop_HWC = np.full((size_px, size_px, 3), random.integers(80, 170, 3), dtype=np.uint8)
     around_HW1 = cv2.GaussianBlur(around_HW1, (0, 0), 1.0)[..., None]
     return Person(face, face.view(height, size_px, centre_x, centre_y), rest, around_HW1, backdrop_HWC)
+
+
+def _proportioned(
+    photograph: FaceWarp, across: float, down: float, face_height_px: float, random: np.random.Generator
+) -> FaceWarp:
+    """The photograph so many times as wide and as high, under another light, its face of this height or smaller: shrunk
+    before it is rendered, or fine detail turns into noise."""
+    shrink = min(1.0, face_height_px / (down * photograph.face_height_px))
+    stretch_3 = shrink * np.array([across, down, (across + down) / 2])
+    lit_HWC = np.clip(photograph.picture_HWC * random.uniform(0.86, 1.12, 3), 0, 255).astype(np.uint8)
+    picture_HWC = cv2.resize(lit_HWC, None, fx=stretch_3[0], fy=stretch_3[1], interpolation=cv2.INTER_AREA)
+    return FaceWarp(np.asarray(picture_HWC, dtype=np.uint8), photograph.landmarks_N3 * stretch_3, firm_lids=True)
