@@ -29,6 +29,9 @@ quite still, and 40 directions × 24 controls have many chances."""
 MONOTONE = 0.9
 """|Spearman| from which on a response counts as rising or falling throughout. Our choice: of 9 levels in order, two
 neighbours or so may change places."""
+TIE_SDS = 0.05
+"""Changes are ranked in steps of so many SDs. Our choice, half of what is clear: an eye that is open and cannot open
+further stays as it is, and what is measured of it then, a little more or less, must not count as going to and fro."""
 _FLOORS = dict.fromkeys(POSE, 1.0) | dict.fromkeys(PLACE, 0.005)
 _SHAPE_FLOOR = 0.025
 """SDs are never taken to be smaller than this, about half of what one overlooks (see `liax.attributes`): what hardly
@@ -67,7 +70,7 @@ class Effects:
         clear_PC: whether that is more than chance (`CLEAR_ERRORS`, `CLEAR_SDS`).
         span_PC: largest less smallest of the people's mean change along the path, in SDs; a path that goes up and down
             again has a span and no slope.
-        monotonicity_PC: |Spearman| of the people's mean change with the level.
+        monotonicity_PC: |Spearman| of the people's mean change, in steps of `TIE_SDS`, with the level.
         monotone_share_PC: share of people whose own response rises (or falls) throughout as the mean does.
         linearity_PC: R² of a straight line through the people's mean change.
         strongest_P: place of the control with the largest clear slope among `controls`; -1 where none is clear.
@@ -134,8 +137,8 @@ def effects(response: Response, spread: Spread) -> Effects:
     in_sds_NPLC = changes_NPLA @ readout().T / spread.control_C
     slope_NPC = slopes(steps_PL, in_sds_NPLC)
     mean_PLC = mean_of_found(in_sds_NPLC, axis=0)
-    rank_PC = rank_correlation(np.moveaxis(mean_PLC, 1, -1))
-    own_NPC = rank_correlation(np.moveaxis(in_sds_NPLC, 2, -1))
+    rank_PC = rank_correlation(np.moveaxis(np.round(mean_PLC / TIE_SDS), 1, -1))
+    own_NPC = rank_correlation(np.moveaxis(np.round(in_sds_NPLC / TIE_SDS), 2, -1))
     slope_PC, people_PC = mean_of_found(slope_NPC, axis=0), (~np.isnan(slope_NPC)).sum(axis=0)
     slope_sd_PC = _sd_of_found(slope_NPC)
     clear_PC = _clear(slope_PC, slope_sd_PC, people_PC, np.ptp(steps_PL, axis=1))
