@@ -3,10 +3,15 @@
 Shapes: F frames, M directions, A attributes (`liax.attributes`).
 """
 
-from dataclasses import dataclass
+import io
+import zipfile
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from liax.errors import UserError
 
 Floats = NDArray[np.float32]
 
@@ -37,3 +42,20 @@ class Observed:
             first = rows[np.argmin(self.frame_F[rows])]
             relative_FM[rows] = self.codes_FM[rows] - self.codes_FM[first]
         return relative_FM
+
+    def to_npz(self) -> bytes:
+        """As a file; nothing in it needs unpickling."""
+        buffer = io.BytesIO()
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        np.savez_compressed(buffer, **arrays)
+        return buffer.getvalue()
+
+    @staticmethod
+    def from_npz(data: bytes, name: str) -> "Observed":
+        """The frames in a file. Raises UserError where it is no such file."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                found: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Observed)}
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{name} is no observed.npz of `liax atlas` ({error})") from None
+        return Observed(**found)

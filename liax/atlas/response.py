@@ -6,6 +6,7 @@ Shapes: N people, P paths, M directions, L levels, A attributes (`liax.attribute
 """
 
 import io
+import zipfile
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -105,7 +106,7 @@ class Response:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 found: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Response)}
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(f"{name} is no response.npz of `liax atlas` ({error})") from None
         texts = ("people", "paths", "attributes", "second_attributes")
         found |= {key: tuple(map(str, found[key])) for key in texts}
