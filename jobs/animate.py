@@ -22,6 +22,7 @@ def run(argv: Sequence[str]) -> int:
         driving = files.read(options.driving) if _is_motion(options.driving) else files.video(options.driving)
         chosen: dict[str, Any] = {
             "controls": controls,
+            "unsafe": options.unsafe,
             "mode": options.mode,
             "start_frame": options.start_frame,
             "crop": not options.no_crop,
@@ -44,7 +45,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         "animate",
         "Move the face of a portrait like the face in a driving video.",
-        "-s me.jpg -d talk.mp4 -o out.mp4 --model models:/face-animator@candidate --set yaw=0.2",
+        "-s me.jpg -d talk.mp4 -o out.mp4 --model models:/face-animator@champion --set yaw=+10",
     )
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
     parser.add_argument(
@@ -61,7 +62,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help="add the change of the driving pose to the portrait's own (default)",
     )
     mode.add_argument(
-        "--absolute", action="store_const", dest="mode", const="absolute", help="take the driving pose itself"
+        "--absolute",
+        action="store_const",
+        dest="mode",
+        const="absolute",
+        help="take the driving pose itself; --set still changes it",
     )
     parser.set_defaults(mode="relative")
     parser.add_argument(

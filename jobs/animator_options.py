@@ -31,14 +31,23 @@ class Parser(argparse.ArgumentParser):
         """Raises UserError."""
         raise UserError(f"{message}; `{self.prog} --help` shows the options")
 
+    def add_which_model(self) -> None:
+        """Which model, and what was measured of it."""
+        self.add_argument("--model", help=f"{MODEL_FORMS} (default: {MODEL_VARIABLE} in the environment)")
+        self.add_argument(
+            "--controls",
+            metavar="FILE",
+            help="controls.json that `liax atlas` wrote for this model (default: the one beside its weights)",
+        )
+        self.add_argument("--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db here)")
+
     def add_model(self) -> None:
         """Which model, and what it computes on and with."""
-        self.add_argument("--model", help=f"{MODEL_FORMS} (default: {MODEL_VARIABLE} in the environment)")
+        self.add_which_model()
         self.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
         names = ("auto", "float32", "bfloat16", "float16")
         self.add_argument("--dtype", default="auto", choices=names, help="precision (default: auto, by the device)")
         self.add_argument("--compile", action="store_true", help="torch.compile first: for long videos on a GPU")
-        self.add_argument("--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db here)")
 
     def add_framing(self, paste_back: bool = True) -> None:
         """Which face, and how it is cut out and put back."""
@@ -60,7 +69,15 @@ class Parser(argparse.ArgumentParser):
             default=[],
             dest="settings",
             metavar="NAME=VALUE",
-            help="move a control by its name or number, for example yaw=-0.2 or 39=0.1; repeat it for several",
+            help="move a control by its name, in its unit, or a direction by its number, for example yaw=+10 or "
+            "39=0.1; repeat it for several; `liax controls` lists them",
+        )
+        self.add_unsafe()
+
+    def add_unsafe(self) -> None:
+        """Whether controls are held to their safe ranges."""
+        self.add_argument(
+            "--unsafe", action="store_true", help="let controls out of the ranges in which faces stay faces"
         )
 
     def add_audio(self, own: str) -> None:
@@ -80,13 +97,19 @@ def settings(options: argparse.Namespace) -> dict[str | int, float]:
     return dict(parse_settings(options.settings).items())
 
 
+def chosen_model(options: argparse.Namespace) -> str:
+    """The model that the command line or the environment names. Raises UserError where neither does."""
+    model = options.model or os.environ.get(MODEL_VARIABLE)
+    if not model:
+        raise UserError(f"no model: give --model or set {MODEL_VARIABLE}, to {MODEL_FORMS}")
+    return str(model)
+
+
 def check_options(options: argparse.Namespace) -> None:
     """Fill in the model that the environment names, and refuse a choice of faces that cannot be followed."""
     from liax.inference.framing import check_choice
 
-    options.model = options.model or os.environ.get(MODEL_VARIABLE)
-    if not options.model:
-        raise UserError(f"no model: give --model or set {MODEL_VARIABLE}, to {MODEL_FORMS}")
+    options.model = chosen_model(options)
     check_choice(options.face, crop=not options.no_crop, paste_back=getattr(options, "paste_back", None))
 
 
@@ -95,7 +118,12 @@ def load_animator(options: argparse.Namespace) -> "Animator":
     from liax.inference.animator import Animator  # loads PyTorch
 
     return Animator.from_pretrained(
-        options.model, options.device, options.dtype, options.tracking_uri, compiled=options.compile
+        options.model,
+        options.device,
+        options.dtype,
+        options.tracking_uri,
+        compiled=options.compile,
+        controls=options.controls,
     )
 
 

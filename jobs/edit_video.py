@@ -25,6 +25,7 @@ def run(argv: Sequence[str]) -> int:
             source,
             out,
             controls,
+            unsafe=options.unsafe,
             from_first=options.from_first,
             smooth_s=options.smooth,
             crop=not options.no_crop,
@@ -40,7 +41,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         "edit-video",
         "Move the face in a video by the model's controls. Every frame is drawn from its own pixels.",
-        "-s talk.mp4 -o out.mp4 --model lia-x.pt --set mouth=0.2 --paste-back",
+        "-s talk.mp4 -o out.mp4 --model models:/face-animator@champion --set smile=0.3 --paste-back",
     )
     parser.add_argument("-s", "--source", required=True, metavar="VIDEO", help="video with a face")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="video to write")

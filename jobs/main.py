@@ -22,6 +22,7 @@ COMMANDS = {
     "edit": "move a portrait by the model's controls",
     "edit-video": "move the face in a video by the model's controls",
     "sweep": "show what each direction of a model does to a portrait",
+    "controls": "list what can be set of a model, with units and safe ranges",
     "doctor": "check a cluster before jobs are started on it",
     "model": "print a model preset's layout and size",
 }

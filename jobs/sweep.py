@@ -26,6 +26,7 @@ def run(argv: Sequence[str]) -> int:
             out,
             direction=options.direction,
             span=tuple(options.span) if options.span else None,
+            unsafe=options.unsafe,
             frames=options.frames,
             still_out=still_out,
             crop=not options.no_crop,
@@ -39,21 +40,27 @@ def run(argv: Sequence[str]) -> int:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         "sweep",
-        "Show what one direction of the model does to a portrait, or all of them in a mosaic.",
-        "-s me.jpg -o yaw.mp4 --model lia-x.pt --direction yaw --span -0.5 0.5",
+        "Show what one direction or control of the model does to a portrait, or all of them in a mosaic.",
+        "-s me.jpg -o yaw.mp4 --model models:/face-animator@champion --direction yaw --span -10 10",
     )
     parser.add_argument("-s", "--source", required=True, metavar="PICTURE", help="portrait (JPEG, PNG, WebP)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE.mp4", help="looped video to write")
     parser.add_argument("--still", metavar="FILE.png", help="grid of pictures to write (default: FILE.grid.png)")
     parser.add_model()
-    parser.add_argument("--direction", default="all", metavar="NAME", help="a name, a number, or all (default: all)")
+    parser.add_argument(
+        "--direction",
+        default="all",
+        metavar="NAME",
+        help="a name, a number, all (every direction) or controls (every measured control) (default: all)",
+    )
     parser.add_argument(
         "--span",
         type=float,
         nargs=2,
         metavar=("LOW", "HIGH"),
-        help="from how far to how far (default: the published range, else -0.5 0.5)",
+        help="from how far to how far, in the control's unit (default: its safe or published range, else -0.5 0.5)",
     )
+    parser.add_unsafe()
     parser.add_argument("--frames", type=int, default=48, help="length of the loop (default: 48)")
     parser.add_framing(paste_back=False)
     return parser.parse_args(argv)

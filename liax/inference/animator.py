@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from liax.inference.absolute import reach_all, wanted_values
 from liax.inference.animation import Animation
 from liax.inference.controls import Controls, Direction, Settings
 from liax.inference.driving import open_driving
@@ -32,7 +33,8 @@ class Animator:
         controls: the names of the model's directions; None for a model whose directions have no names.
 
     Options that several methods have:
-        controls: see `liax.inference.controls.Settings`; several at once add up.
+        controls: see `liax.inference.controls.Settings`; several at once are set together, see `Controls.delta`.
+        unsafe: let measured controls out of the ranges in which faces stay faces.
         crop: frame the face as in training; else the middle square of picture and video is taken.
         face: which of several faces in the source: `largest`, `leftmost`, `1`, `2`, … from the left, or `all`, which
             needs paste_back. Without it there must be one face only.
@@ -54,6 +56,7 @@ class Animator:
         tracking_uri: str | None = None,
         *,
         compiled: bool = False,
+        controls: str | Path | None = None,
     ) -> "Animator":
         """Load a model.
 
@@ -64,8 +67,9 @@ class Animator:
             dtype: `auto`, `float32`, `bfloat16` or `float16`.
             tracking_uri: MLflow's address for a registered model.
             compiled: also `torch.compile` it, which pays for long videos on a GPU only.
+            controls: what `liax atlas` measured of this model; None for the `controls.json` beside its weights, if any.
         """
-        return cls(*load(source, device, dtype, tracking_uri, compiled=compiled))
+        return cls(*load(source, device, dtype, tracking_uri, compiled=compiled, controls=controls))
 
     def animate(
         self,
@@ -74,6 +78,7 @@ class Animator:
         out: str | Path,
         *,
         controls: Settings | None = None,
+        unsafe: bool = False,
         mode: Mode = "relative",
         start_frame: StartFrame = 0,
         crop: bool = True,
@@ -103,7 +108,7 @@ class Animator:
         if motion_out is not None:
             check_name(motion_out)
         check_choice(face, crop, paste_back)
-        delta_M, sound = self.controls.delta(controls), sound_file(audio, "driving", driving)
+        delta_M, sound = self.controls.delta(controls, unsafe), sound_file(audio, "driving", driving)
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
             video = open_driving(driving, self.size_px, finder)
@@ -130,6 +135,7 @@ class Animator:
         out: str | Path,
         *,
         controls: Settings | None = None,
+        unsafe: bool = False,
         mode: Mode = "relative",
         start_frame: StartFrame = 0,
         crop: bool = True,
@@ -140,7 +146,7 @@ class Animator:
         """As `animate`, with a motion that `encode_motion` has made (or its file), which has no pictures and sound."""
         check_mode(mode, start_frame, crop)
         check_choice(face, crop, paste_back)
-        delta_M, sound = self.controls.delta(controls), sound_file(audio)
+        delta_M, sound = self.controls.delta(controls, unsafe), sound_file(audio)
         if isinstance(motion, Motion):
             known = FromFile(self.renderer, motion)
         else:
@@ -178,6 +184,8 @@ class Animator:
         out: str | Path | None,
         controls: Settings,
         *,
+        absolute: bool = False,
+        unsafe: bool = False,
         crop: bool = True,
         face: str | None = None,
         paste_back: bool = False,
@@ -187,6 +195,8 @@ class Animator:
         Args:
             source: picture file with a face.
             out: the picture to write (.png, .jpg, .webp), or None.
+            absolute: the settings, of measured controls only, are what the result shall show, and no changes; a line
+                says what it does show, see `liax.inference.absolute`.
 
         Returns:
             uint8 H×W×3 RGB: S×S, or as large as the source with paste_back.
@@ -194,10 +204,16 @@ class Animator:
         check_choice(face, crop, paste_back)
         if out is not None:
             check_picture_name(out)
-        delta_M = self.controls.delta(controls)
+        if absolute:
+            wanted_values(self.controls, controls)
+        delta_M = self.controls.delta(controls, unsafe, quiet=absolute)
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back)
-        whole_HWC = portraits.compose([next(shifted(self.renderer, one, [delta_M])) for one in portraits.pictures])
+        if absolute:
+            results = reach_all(self.renderer, self.controls, portraits.pictures, controls, unsafe)
+        else:
+            results = [next(shifted(self.renderer, one, [delta_M])) for one in portraits.pictures]
+        whole_HWC = portraits.compose(results)
         if out is not None:
             save_picture(whole_HWC, out)
         return whole_HWC
@@ -208,6 +224,7 @@ class Animator:
         out: str | Path,
         controls: Settings,
         *,
+        unsafe: bool = False,
         from_first: bool = False,
         smooth_s: float = SMOOTH_S,
         crop: bool = True,
@@ -226,7 +243,7 @@ class Animator:
         """
         return edit_video(
             self.renderer,
-            self.controls.delta(controls),
+            self.controls.delta(controls, unsafe),
             video,
             out,
             from_first=from_first,
@@ -242,8 +259,9 @@ class Animator:
         source: str | Path,
         out: str | Path,
         *,
-        direction: Direction | Literal["all"] = "all",
+        direction: Direction | Literal["all", "controls"] = "all",
         span: tuple[float, float] | None = None,
+        unsafe: bool = False,
         frames: int = FRAMES,
         still_out: str | Path | None = None,
         crop: bool = True,
@@ -253,9 +271,9 @@ class Animator:
 
         Args:
             source: picture file with a face.
-            out: the .mp4 to write; all directions go into one labelled mosaic.
-            direction: name, index or `all`.
-            span: from how far to how far; None takes the published range, or ±0.5 where there is none.
+            out: the .mp4 to write; several directions go into one labelled mosaic.
+            direction: name, index, `all` (every index) or `controls` (every measured control).
+            span: from how far to how far; None takes the safe or published range, or ±0.5 where there is none.
             frames: length of the loop, 2 or more.
             still_out: also write a grid of pictures (.png), one row a direction.
         """
@@ -264,7 +282,7 @@ class Animator:
         check_frames(frames)
         if still_out is not None:
             check_picture_name(still_out)
-        rows = rows_of(self.controls, direction, span)
+        rows = rows_of(self.controls, direction, span, unsafe)
         with optional_finder(crop) as finder:
             (portrait_SSC,) = open_portraits(source, self.size_px, finder, face).pictures
         return write_sweep(self.renderer, portrait_SSC, rows, out, frames=frames, still_out=still_out)
@@ -275,6 +293,8 @@ class Animator:
         driving: Iterable[Picture],
         mode: Mode = "relative",
         controls: Settings | None = None,
+        *,
+        unsafe: bool = False,
     ) -> Iterator[Picture]:
         """The portrait with the motion of each driving picture in turn, as they come: each before the next is taken.
 
@@ -287,7 +307,7 @@ class Animator:
             One uint8 S×S×C RGB picture for each driving picture.
         """
         check_mode(mode)
-        delta_M = self.controls.delta(controls)
+        delta_M = self.controls.delta(controls, unsafe)
         portrait_SSC = framed(portrait_SSC, self.size_px, "the portrait")
         checked = (framed(picture, self.size_px, "a driving picture") for picture in driving)
         steps = measured(self.renderer, checked, together=1)
