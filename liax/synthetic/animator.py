@@ -40,33 +40,33 @@ class Planted:
     Args:
         name: for people.
         moves: change of each of `Motion`'s fields, or of `light` (of the surroundings), for a coefficient of 1.
-        by: the coefficient's value, or its magnitude: the latter does not go one way.
+        by: the coefficient's value; its magnitude, which does not go one way; or its rise above 0, as of what closes an
+            eye and cannot open one, nor undo what closes it otherwise.
         spread: standard deviation of the coefficient in `frames`; 0 for a direction that nothing uses.
     """
 
     name: str
     moves: Mapping[str, float] = field(default_factory=dict)
-    by: Literal["value", "magnitude"] = "value"
+    by: Literal["value", "magnitude", "rise"] = "value"
     spread: float = 1.0
 
 
 PLANTED: tuple[Planted, ...] = (
     Planted("yaw", {"yaw_deg": 10.0}),
     Planted("yaw and smile", {"yaw_deg": 6.0, "smile": 0.45}),
-    Planted("left eye closes", {"blink_left": 0.45}),
+    Planted("left eye closes", {"blink_left": 0.45}, by="rise"),
     Planted("nothing"),
     Planted("up, whichever way", {"pitch_deg": 5.0}, by="magnitude"),
     Planted("mouth", {"mouth_open": 0.16}),
     Planted("pitch", {"pitch_deg": 5.0}),
-    Planted("both eyes close", {"blink_left": 0.45, "blink_right": 0.45}),
+    Planted("both eyes close", {"blink_left": 0.45, "blink_right": 0.45}, by="rise"),
     Planted("roll", {"roll_deg": 5.0}),
     Planted("to the right", {"x": 0.03}),
     Planted("size", {"scale": 0.05}),
     Planted("surroundings", {"light": 0.1}),
     Planted("unused", {"y": 0.05}, spread=0.0),
 )
-"""The right eye never closes alone, and nothing raises a brow: such controls are unavailable. Eyes that are open do not
-open further, so theirs go one way from where a person is."""
+"""The right eye never closes alone, and nothing raises a brow: such controls are unavailable."""
 
 _RANGES = {
     "blink_left": (0.0, 1.0), "blink_right": (0.0, 1.0), "mouth_open": (0.0, 0.78), "smile": (-2.4, 1.0),
@@ -195,7 +195,7 @@ class SyntheticAnimator:
         """The motion and light of a person with these planted coefficients."""
         values = {**asdict(who.rest), "light": 0.0}
         for one, coefficient in zip(self.planted, planted_M, strict=True):
-            size = abs(coefficient) if one.by == "magnitude" else coefficient
+            size = {"value": coefficient, "magnitude": abs(coefficient), "rise": max(coefficient, 0)}[one.by]
             for name, change in one.moves.items():
                 values[name] += change * size
         for name, (low, high) in _RANGES.items():
