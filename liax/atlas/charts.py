@@ -97,7 +97,7 @@ def code_histogram(codes_F: Floats, levels_L: Floats | None = None) -> bytes:
             axis.legend(frameon=False, fontsize=7, handlelength=1.2)
         axis.set(xlabel="coefficient", ylabel="frames")
 
-    return _chart(draw, (3.4, 2.0))
+    return _chart(draw, (3.4, 2.5))
 
 
 def heat_map(

@@ -1,22 +1,16 @@
-"""The atlas's page: the controls, what each is made of, how well it does, and what it moves besides.
-
-Shapes: N people, P paths, L levels, A attributes, C controls.
-"""
+"""The atlas's page: the controls, what each is made of, how well it does, and what it moves besides."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from liax.atlas import charts
 from liax.atlas.page_parts import SYMBOLS, figure, heads, number_cell, opens, row, signed, value_bars
-from liax.atlas.response import Response
-from liax.attributes import CONTROLS, DEGREES, readout
+from liax.atlas.shown import Shown
+from liax.attributes import CONTROLS, DEGREES
 from liax.controls_file import ControlsFile, MeasuredControl, Status
 from liax.html_page import image, words
-
-Floats = NDArray[np.floating]
 
 PROMISES: dict[Status, str] = {
     "certified": "does what it is asked for on people it was not fitted on, within the stated error, and hardly "
@@ -28,65 +22,39 @@ _TEXTS, _NUMBERS = ("control", "status", "what a positive value does"), ("safe r
 _MOST_CROSS_TALK = 8
 
 
-def controls_section(
-    file: ControlsFile, response: Response | None, spread: Mapping[str, float], pictures: Mapping[str, bytes]
-) -> str:
+def controls_section(shown: Shown, drawn: Mapping[str, bytes]) -> str:
     """All controls, those that can be used first.
 
     Args:
-        response: what their paths did; None where none was traced.
-        spread: by control, the SD of its value within people, in its unit.
-        pictures: strips, JPEG, as `controls/NAME`.
+        drawn: see `liax.atlas.plots.plots`.
     """
     order = list(PROMISES)
-    ordered = sorted(file.controls.items(), key=lambda item: order.index(item[1].status))
+    ordered = sorted(shown.controls.controls.items(), key=lambda item: order.index(item[1].status))
     promised = "".join(
         f"<p class={status}><b>{SYMBOLS[status]} {status}</b> <span class=muted>{escape(text)}.</span></p>"
         for status, text in PROMISES.items()
     )
-    rows = "".join(_control(name, control, response, spread, pictures) for name, control in ordered)
+    usable = sum(control.status != "unavailable" for _, control in ordered)
+    rows = "".join(_control(name, control, shown, drawn) for name, control in ordered)
     return (
         f"<h2 id=controls>Controls</h2>{promised}"
         "<p>Safe range: how far it may be changed. Error: mean distance of what was found from what was asked for; R²: "
         "share of what was found that this explains; both on people that it was not fitted on. Second observer: "
         "correlation with what another program saw, which took no part in fitting. Open a row for its curve and "
         f"pictures.</p>{heads('controls', _TEXTS, _NUMBERS)}<div class='list controls'>{rows}</div>"
-        f"{_cross_talk_section(file, spread)}"
+        f"{_cross_talk(usable, drawn)}"
     )
 
 
-def cross_talk(file: ControlsFile, spread: Mapping[str, float]) -> tuple[list[str], list[str], Floats]:
-    """What each control that can be used moves besides itself: its name, the others', and the others' change in their
-    SDs for a change of one SD in its own; NaN where that is not known."""
-    rows = [name for name, control in file.controls.items() if control.status != "unavailable"]
-    columns = list(dict.fromkeys([*rows, *(other for name in rows for other in file.controls[name].cross_talk)]))
-    values_RC = np.full((len(rows), len(columns)), np.nan)
-    for place, name in enumerate(rows):
-        for other, change in file.controls[name].cross_talk.items():
-            scale = spread.get(other, np.nan)
-            if scale > 0:
-                values_RC[place, columns.index(other)] = change * spread.get(name, np.nan) / scale
-        values_RC[place, columns.index(name)] = 1.0
-    return rows, columns, values_RC
-
-
-def _cross_talk_section(file: ControlsFile, spread: Mapping[str, float]) -> str:
-    rows, columns, values_RC = cross_talk(file, spread)
-    if not rows:
-        return "<p><b>No control can be used with this model.</b></p>"
-    drawn = charts.heat_map(values_RC, rows, columns, "change, SDs for 1 SD", 1.0, written=True)
-    alt = f"Cross-talk of {len(rows)} controls: what else moves when each is changed"
+def _cross_talk(usable: int, drawn: Mapping[str, bytes]) -> str:
+    if "cross_talk" not in drawn:
+        return "<p><b>No control can be used with this model.</b></p>" if not usable else ""
+    alt = f"Cross-talk of {usable} controls: what else moves when each is changed"
     caption = "In a row what changes, in SDs of held-out frames, when that control changes by one SD. 1 is itself."
-    return f"<h3 id=cross-talk>What moves with what</h3>{figure(drawn, alt, caption, wide=True)}"
+    return f"<h3 id=cross-talk>What moves with what</h3>{figure(drawn['cross_talk'], alt, caption, wide=True)}"
 
 
-def _control(
-    name: str,
-    control: MeasuredControl,
-    response: Response | None,
-    spread: Mapping[str, float],
-    pictures: Mapping[str, bytes],
-) -> str:
+def _control(name: str, control: MeasuredControl, shown: Shown, drawn: Mapping[str, bytes]) -> str:
     usable = control.status != "unavailable"
     reason = f"<small>{escape(control.reason)}</small>" if control.reason else ""
     error = _number(control.error, ".2g", control.unit) if usable else ""
@@ -100,25 +68,23 @@ def _control(
         number_cell("2nd observer", _number(control.second, ".2f")),
     )
     body = [
-        f"<div class=side>{_curve(name, control, response)}<div>{_made_of(control)}"
-        f"{_moves_too(control, spread, name)}</div></div>"
+        f"<div class=side>{_curve(name, shown, drawn)}<div>{_made_of(control)}"
+        f"{_moves_too(control, shown.spread.by_control, name)}</div></div>"
     ]
-    strip = pictures.get(f"controls/{name}")
+    strip = shown.pictures.get(f"controls/{name}")
     if strip is not None:
         alt = f"People with {words(name)} changed, level by level"
         body.append(f"<h3>Pictures</h3><div class=wide>{image(strip, alt)}</div>")
     return opens(row("".join(cells)), "".join(body), id=f"control-{name}", **{"data-status": control.status})
 
 
-def _curve(name: str, control: MeasuredControl, response: Response | None) -> str:
-    """The calibration chart; nothing where no path was traced, or its values cannot be read."""
-    if response is None or name not in response.paths or name not in CONTROLS:
+def _curve(name: str, shown: Shown, drawn: Mapping[str, bytes]) -> str:
+    """The calibration chart; nothing where no path was traced."""
+    if f"calibration/{name}" not in drawn or shown.controls_response is None:
         return ""
-    path = response.paths.index(name)
-    changes_NL = (response.changes_NPLA[:, path] @ readout((name,)).T)[..., 0]
-    drawn = charts.calibration(words(name), control, response.levels_PL[path], changes_NL)
-    alt = f"Calibration of {words(name)}: change by coefficient, {len(response.people)} people"
-    return figure(drawn, alt, f"{len(response.people)} people")
+    people = len(shown.controls_response.people)
+    alt = f"Calibration of {words(name)}: change by coefficient, {people} people"
+    return figure(drawn[f"calibration/{name}"], alt, f"{people} people")
 
 
 def _made_of(control: MeasuredControl) -> str:
@@ -152,7 +118,7 @@ def _moves_too(control: MeasuredControl, spread: Mapping[str, float], name: str)
 
 
 def _in_unit(change: float, name: str) -> str:
-    return charts.with_unit(signed(change), CONTROLS[name].unit if name in CONTROLS else "")
+    return charts.with_unit(signed(change, 2), CONTROLS[name].unit if name in CONTROLS else "")
 
 
 def _range(control: MeasuredControl) -> str:

@@ -52,9 +52,9 @@ def opens(summary: str, body: str, **given: str) -> str:
     return f"<details{attributes}><summary>{summary}</summary><div class=body>{body}</div></details>"
 
 
-def signed(value: float) -> str:
-    """A change as it is read: three digits, with its sign."""
-    return "0" if value == 0 else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+def signed(value: float, digits: int = 3) -> str:
+    """A change as it is read: with its sign, and so many digits that say something."""
+    return "0" if value == 0 else f"{value:+.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
 def value_bars(values: Iterable[tuple[str, float]], most: float) -> str:
@@ -68,8 +68,6 @@ def value_bars(values: Iterable[tuple[str, float]], most: float) -> str:
     for what, value in values:
         width = _BAR_REM * min(abs(value) / most, 1.0)
         below = " below" if value < 0 else ""
-        lines.append(
-            f"<tr><td>{what}<td class=number>{signed(value)}<td><span class='bar{below}' style='width:{width:.2f}rem'>"
-            "</span>"
-        )
+        bar = f"<span class='bar{below}' style='width:{width:.2f}rem'></span>"
+        lines.append(f"<tr><td>{what}<td class=number>{signed(value, 2)}<td>{bar}")
     return f"<table class=slim>{''.join(lines)}</table>"

@@ -8,7 +8,8 @@ STYLE = """
   --good: #00694d; --fair: #8f4a00; --none: #5f6669 }
 body { color: var(--ink); background: #fcfcfb; max-width: 1180px } a { color: var(--link) }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; overflow-wrap: anywhere } h2 { font-size: 1.25rem }
-h3 { font-size: .95rem; margin: .9rem 0 .2rem } .tiles { margin: .8rem 0 } .tiles div { background: var(--tint) }
+h3 { font-size: .95rem; margin: .9rem 0 .2rem } h3:first-child { margin-top: .4rem }
+.tiles { margin: .8rem 0 } .tiles div { background: var(--tint) }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; margin: .6rem 0 1rem } .muted { color: var(--soft) }
 .list { border-top: 1px solid var(--line); margin: .5rem 0 1rem }
 .list > details { border-bottom: 1px solid var(--line) }
@@ -24,7 +25,7 @@ summary .name::before { content: "▸ "; color: var(--soft) }
 details[open] > summary .name::before { content: "▾ " } .name { font-weight: 600 }
 .certified { color: var(--good) } .approximate { color: var(--fair) } .unavailable, .dead { color: var(--none) }
 .body { padding: .2rem .3rem 1rem 1.1rem }
-.side { display: flex; flex-wrap: wrap; gap: .6rem 2rem; align-items: flex-start }
+.side { display: flex; flex-wrap: wrap; gap: .9rem 2rem; margin-bottom: .6rem; align-items: flex-start }
 .side > * { max-width: 100% } img { max-width: 100%; height: auto; display: block }
 .wide { overflow-x: auto } .wide img { max-width: none } figcaption { color: var(--soft); margin-top: .1rem }
 table.slim td { padding: .05rem .7rem .05rem 0; font-size: 13px }
@@ -36,12 +37,16 @@ table.slim th { font-size: 12px; color: var(--soft) }
 .bar { display: inline-block; height: .6rem; background: #0072b2 } .bar.below { background: #d55e00 }
 code, pre { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
 pre { background: var(--tint); padding: .6rem .8rem; border-radius: 6px; margin: .3rem 0 }
+.again td { overflow-wrap: anywhere; vertical-align: top } .again td:first-child { white-space: nowrap }
+.numbers td:last-child { min-width: 16rem; max-width: 34rem; color: var(--soft); font-size: 13px }
 [hidden] { display: none !important }
 @media (max-width: 760px) {
-  body { margin: 1rem auto; padding: 0 .7rem } .heads { display: none } .tiles div { padding: .35rem .7rem }
+  body { margin: 1rem auto; padding: 0 .7rem } .row.heads { display: none !important }
+  .tiles div { padding: .35rem .7rem }
   .tiles b { font-size: 1.2rem } .controls .row { grid-template-columns: 1fr auto } .body { padding-left: .3rem }
   .controls .row .meaning { grid-column: 1 / -1; color: var(--soft); grid-row: 2 }
-  .directions .row { grid-template-columns: 3rem 1fr auto } .row .n { text-align: left }
+  .directions .row { display: flex; flex-wrap: wrap; gap: 0 .8rem } .row .n { text-align: left }
+  .directions .row span:nth-child(2) { flex: 1 1 60% }
   .row .n::before { content: attr(data-label) " "; color: var(--soft); font-size: 12px } .row .n:empty { display: none }
   .tools { position: static }
 }
@@ -50,7 +55,7 @@ pre { background: var(--tint); padding: .6rem .8rem; border-radius: 6px; margin:
 
 SCRIPT = """
 'use strict';
-const list = document.querySelector('.directions');
+const list = document.querySelector('.list.directions');
 const items = list ? [...list.querySelectorAll('details')] : [];
 const find = id => document.getElementById(id);
 function arrange() {

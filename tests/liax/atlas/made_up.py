@@ -4,14 +4,22 @@ breaks faces. Nothing in it was measured.
 Shapes: N people, P paths, M directions, L levels, A attributes, B those of the second observer, F frames.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from liax.atlas.atoms import Atom, atoms
+from liax.atlas.effects import Effects, Spread, effects, spread_of
 from liax.atlas.observed import Observed
 from liax.atlas.response import Response
+from liax.atlas.shown import Shown
+from liax.atlas.statistics import passive
+from liax.atlas.strips import strip, to_jpeg
 from liax.attributes import ATTRIBUTES, CONTROLS, readout
 from liax.controls_file import ControlsFile, MeasuredControl
 from liax.pictures import Picture
@@ -31,14 +39,14 @@ SCALES = {"yaw": 12.0, "pitch": 8.0, "roll": 6.0, "x": 0.03, "y": 0.03, "size": 
 """About how much attributes differ within people; blendshapes by 0.1."""
 
 
-def spread_A() -> NDArray[np.float64]:
+def scales_A() -> NDArray[np.float64]:
     return np.array([SCALES.get(name, 0.1) for name in ATTRIBUTES])
 
 
 def truth_MA(directions: int) -> NDArray[np.float64]:
     """Change of each attribute for each direction's level of 1."""
     random = np.random.default_rng(5)
-    found_MA = random.normal(0, 0.06, (directions, len(ATTRIBUTES))) * spread_A()
+    found_MA = random.normal(0, 0.06, (directions, len(ATTRIBUTES))) * scales_A()
     for row, planted in enumerate(PLANTED[:directions]):
         found_MA[row] *= 0.2
         for name, value in planted.items():
@@ -53,7 +61,7 @@ def observed(directions: int = 40, people: int = 24, frames: int = 40) -> Observ
     count = people * frames
     spreads_M = np.where(np.isin(np.arange(directions), DEAD), 1e-7, random.uniform(0.2, 1.0, directions))
     codes_FM = random.laplace(0, 0.7, (count, directions)) * spreads_M
-    values_FA = codes_FM @ truth_MA(directions) + random.normal(0, 0.2, (count, len(ATTRIBUTES))) * spread_A()
+    values_FA = codes_FM @ truth_MA(directions) + random.normal(0, 0.2, (count, len(ATTRIBUTES))) * scales_A()
     values_FA[::97] = np.nan
     person_F = np.repeat([f"person-{one:02d}" for one in range(people)], frames)
     return Observed(
@@ -90,7 +98,7 @@ def controls_response(people: int = 16, directions: int = 40) -> Response:
             units_PM[row, index] = weight
     levels_PL = np.tile(np.linspace(-1.6, 1.6, 9), (len(chosen), 1))
     moved_PLA = levels_PL[..., None] * (units_PM @ truth_MA(directions))[:, None]
-    moved_PLA += 0.1 * levels_PL[..., None] * (read_CA * spread_A())[:, None]
+    moved_PLA += 0.1 * levels_PL[..., None] * (read_CA * scales_A())[:, None]
     return _response(people, tuple(chosen), units_PM, levels_PL, moved_PLA)
 
 
@@ -104,8 +112,8 @@ def _response(
     random = np.random.default_rng(3)
     shape = (people, *levels_PL.shape)
     gains_N = random.normal(1, 0.12, people)[:, None, None, None]
-    base_NA = random.normal(0, 0.3, (people, len(ATTRIBUTES))) * spread_A()
-    noise = random.normal(0, 0.03, (*shape, len(ATTRIBUTES))) * spread_A()
+    base_NA = random.normal(0, 0.3, (people, len(ATTRIBUTES))) * scales_A()
+    noise = random.normal(0, 0.03, (*shape, len(ATTRIBUTES))) * scales_A()
     values_NPLA = base_NA[:, None, None] + means_PLA * gains_N + noise
     effort_NPL = np.abs(levels_PL) * np.ones(shape)
     if len(paths) > BREAKING:
@@ -128,6 +136,56 @@ def _response(
         off_face_NPL=(0.004 * effort_NPL * random.uniform(0.5, 1.5, shape)).astype(np.float32),
         steps_NPK=(0.02 * np.abs(np.diff(levels_PL)) * random.uniform(0.5, 1.5, (*shape[:2], 8))).astype(np.float32),
     )
+
+
+@cache
+def spread(directions: int = 40) -> Spread:
+    return spread_of(observed(directions))
+
+
+@cache
+def direction_effects(people: int = 32, directions: int = 40) -> Effects:
+    return effects(response(people, directions), spread(directions))
+
+
+def direction_atoms(people: int = 32, directions: int = 40) -> list[Atom]:
+    return atoms(direction_effects(people, directions), passive(observed(directions)))
+
+
+def strips(directions: int, names: Iterable[str]) -> dict[str, bytes]:
+    """A strip for each direction and name, and the frames of each direction."""
+    turns = (-0.9, -0.4, 0.0, 0.5, 1.0)
+    drawn = to_jpeg(strip([[picture(turn, shade) for turn in turns] for shade in (90, 120, 150)], turns, "moved"))
+    frames = to_jpeg(
+        strip(
+            [[picture(turn) for turn in (-0.9, -0.8, -0.7, 0.6, 0.8, 0.9)]],
+            ["−2", "−1.9", "−1.7", "+2", "+2.2", "+2.3"],
+        )
+    )
+    found = {
+        f"{kind}/{number}": data
+        for number in range(directions)
+        for kind, data in (("directions", drawn), ("frames", frames))
+    }
+    return found | {f"controls/{name}": drawn for name in names}
+
+
+def shown(people: int = 32, directions: int = 40, **changed: Any) -> Shown:
+    """All of it."""
+    found = controls_response(directions=directions)
+    whole = Shown(
+        model="models:/face-animator@candidate",
+        command="liax atlas model=models:/face-animator@candidate shards=runs/faces output=runs/atlas",
+        atoms=direction_atoms(people, directions),
+        directions=response(people, directions),
+        observed=observed(directions),
+        spread=spread(directions),
+        controls=controls_file(directions),
+        controls_response=found,
+        scores={"passive": passive(observed(directions))},
+        pictures=strips(directions, found.paths),
+    )
+    return replace(whole, **changed)
 
 
 def controls_file(directions: int = 40) -> ControlsFile:
