@@ -64,10 +64,10 @@ class Work:
         """Names what a path does to a person."""
         return self._id(source=[person.clip, person.frame], observers=self.observers, path=_bytes_of(path))
 
-    def strip_id(self, people: Sequence[Person], path: Path, title: str) -> str:
+    def strip_id(self, people: Sequence[Person], path: Path) -> str:
         """Names the pictures of a path."""
         sources = [[person.clip, person.frame] for person in people]
-        return self._id(sources=sources, path=_bytes_of(path), title=title, levels=self.config.strips.levels)
+        return self._id(sources=sources, path=_bytes_of(path), levels=self.config.strips.levels)
 
     def _id(self, **decisive: Any) -> str:
         given = {"version": VERSION, "model": self.subject.sha256, "dtype": self.config.dtype, **decisive}

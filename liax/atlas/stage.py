@@ -160,7 +160,7 @@ class TraceItem(_Stage):
 
 
 class DrawStrip(_Stage):
-    """`people` (their JSON), `path`, `title` and `id` → the strip of pictures is written."""
+    """`people` (their JSON), `path` and `id` → the strip of pictures is written."""
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         people = [Person.model_validate_json(text) for text in row["people"]]
@@ -168,7 +168,7 @@ class DrawStrip(_Stage):
         levels_L = chosen_levels(path.levels_L, self._work.config.strips.levels)
         deltas_LM = levels_L[:, None] * path.unit_M
         rows = [draw(self._renderer, self._encoded(person.picture), deltas_LM) for person in people]
-        picture = strip(rows, [float(level) for level in levels_L], str(row["title"]))
+        picture = strip(rows, [float(level) for level in levels_L])
         storage.write_bytes(self._work.strip(str(row["id"])), to_jpeg(picture))
         return {"pictures": len(people) * len(levels_L)}
 

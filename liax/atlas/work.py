@@ -99,10 +99,10 @@ def trace_paths(work: Work, people: Sequence[Person], paths: Sequence[Path], lab
 
 
 def draw_strips(work: Work, people: Sequence[Person], paths: Mapping[str, Path]) -> dict[str, bytes]:
-    """Pictures of paths on a few people: JPEGs by what the paths are called for people, their title."""
-    ids = {title: work.strip_id(people, path, title) for title, path in paths.items()}
+    """Pictures of paths on a few people: JPEGs by the names that the paths are given here."""
+    ids = {name: work.strip_id(people, path) for name, path in paths.items()}
     shown = [person.model_dump_json() for person in people]
-    items = {ids[title]: {"people": shown, "path": path_to_row(path), "title": title} for title, path in paths.items()}
+    items = {ids[name]: {"people": shown, "path": path_to_row(path)} for name, path in paths.items()}
     _do(work, "strips", DrawStrip, items, "draw strips", "path")  # 1 path → 1 strip
     return dict(zip(ids, storage.read_many([work.strip(item_id) for item_id in ids.values()]), strict=True))
 
