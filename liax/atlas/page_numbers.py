@@ -35,13 +35,9 @@ _STABILITY = {
 
 def codes_section(passive: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     """How sparse the codes are, beside what nothing made sparse."""
-    kinds = {kind: passive[kind] for kind in ("absolute", "relative") if passive.get(kind)}
-    rows = [
-        (kind, title, *(_cell(numbers.get(name + form)) for form in _FORMS), meaning)
-        for kind, numbers in kinds.items()
-        for name, (title, meaning) in _MEASURES.items()
-        if name in numbers
-    ]
+    tables = "".join(
+        f"<h3>{kind}</h3>{_sparsity(passive[kind])}" for kind in ("absolute", "relative") if passive.get(kind)
+    )
     alt = "Hoyer sparsity of codes beside Gaussian numbers"
     chart = figure(drawn["codes"], alt) if "codes" in drawn else ""
     dead = passive.get("dead", [])
@@ -54,8 +50,17 @@ def codes_section(passive: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str
         f"Definitions: <code>liax/evaluation/codes.py</code>.</p><p>{escape(stands)}"
         f"{_cell(passive.get('energy_90'))} of {len(passive.get('directions', []))} directions hold 90 % of the "
         f"variance of {_cell(passive.get('frames'))} frames.</p>{chart}"
-        f"<div class='wide numbers'>{table(['', 'measure', *_FORMS.values(), 'what it says'], rows)}</div>"
+        f"{tables}"
     )
+
+
+def _sparsity(numbers: Mapping[str, Any]) -> str:
+    rows = [
+        (title, *(_cell(numbers.get(name + form)) for form in _FORMS), meaning)
+        for name, (title, meaning) in _MEASURES.items()
+        if name in numbers
+    ]
+    return f"<div class='wide numbers'>{table(['measure', *_FORMS.values(), 'what it says'], rows)}</div>"
 
 
 def observation_section(observational: Mapping[str, Any]) -> str:
@@ -107,5 +112,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return "unavailable"
     if isinstance(value, float):
-        return f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+        return f"{value:.{1 if abs(value) >= 10 else 3}f}".replace("-", "\N{MINUS SIGN}")
     return f"{value:,}" if isinstance(value, int) else str(value)

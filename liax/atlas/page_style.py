@@ -38,6 +38,8 @@ table.slim th { font-size: 12px; color: var(--soft) }
 code, pre { font: 13px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap }
 pre { background: var(--tint); padding: .6rem .8rem; border-radius: 6px; margin: .3rem 0 }
 .again td { overflow-wrap: anywhere; vertical-align: top } .again td:first-child { white-space: nowrap }
+.numbers td:not(:first-child, :last-child), .numbers th:not(:first-child, :last-child) { text-align: right }
+.numbers td:first-child { white-space: nowrap }
 .numbers td:last-child { min-width: 16rem; max-width: 34rem; color: var(--soft); font-size: 13px }
 [hidden] { display: none !important }
 @media (max-width: 760px) {

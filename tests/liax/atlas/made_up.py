@@ -193,7 +193,7 @@ def controls_file(directions: int = 40) -> ControlsFile:
     good: dict[str, tuple[dict[int, float], float, float]] = {
         "yaw": ({0: 1.0, 5: -0.2}, 12.0, 0.99),
         "pitch": ({1: 1.0}, 8.0, 0.97),
-        "roll": ({2: 1.0, 14: 0.11}, 6.0, 0.91),
+        "roll": ({2: 1.0, 8: 0.11}, 6.0, 0.91),
         "mouth_open": ({3: 1.0}, 0.35, 0.98),
         "smile": ({4: 1.0, 5: 0.3, 0: -0.12}, 0.33, 0.9),
         "blink": ({6: 1.0}, 0.4, 0.96),
