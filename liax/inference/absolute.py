@@ -26,6 +26,12 @@ CLOSE = 0.25
 Our choice: MediaPipe's own noise is about as much."""
 
 
+GAINS = (0.4, 2.5)
+"""How much less or more than the usual person's change one person's may be thought to be. Our choice."""
+
+Floats = NDArray[np.float64]
+
+
 class Finding(Protocol):
     """What is needed of `liax.face.FaceFinder`."""
 
@@ -86,8 +92,8 @@ def reach(
     """A portrait moved until it shows the wanted values.
 
     What the model draws of the unmoved portrait is measured, not the portrait: the model moves what it draws. The
-    controls are set to the difference. What is then measured is short of the wanted by some error, which is added to
-    the settings, at most CORRECTIONS times; the nearest picture counts.
+    controls are set to the difference. What is still missing then is added to the settings, divided by the share of
+    the change that came so far, at most CORRECTIONS times; the nearest picture counts.
 
     Args:
         portrait_SSC: uint8, framed as `liax.crop` does.
@@ -106,13 +112,13 @@ def reach(
     names = list(wanted)
     wanted_C = np.array([wanted[name] for name in names])
     errors_C = np.array([CONTROLS[name].error for name in names])
-    found_C = _measured(finder, drawn(np.zeros(controls.directions, dtype=np.float32)), names)
-    if found_C is None:
+    start_C = _measured(finder, drawn(np.zeros(controls.directions, dtype=np.float32)), names)
+    if start_C is None:
         raise UserError(
             "no face is found in what the model draws of the unmoved portrait, so its values cannot be measured: "
             "leave out --absolute, or choose another portrait"
         )
-    settings_C, delta_M, least = wanted_C - found_C, None, np.inf
+    settings_C, delta_M, least = wanted_C - start_C, None, np.inf
     best: Reached | None = None
     for correction in range(CORRECTIONS + 1):
         settings = dict(zip(names, settings_C.tolist(), strict=True))
@@ -128,17 +134,25 @@ def reach(
             best, least = Reached(picture_SSC, dict(zip(names, found_C.tolist(), strict=True))), error
         if error <= CLOSE:
             break
-        settings_C = settings_C + wanted_C - found_C
+        settings_C = settings_C + (wanted_C - found_C) / _gains(settings_C, found_C - start_C, errors_C)
     assert best is not None, "the first round ends with a picture"
     return best
 
 
-def _measured(finder: Finding, picture_SSC: Picture, names: Sequence[str]) -> NDArray[np.float64] | None:
+def _measured(finder: Finding, picture_SSC: Picture, names: Sequence[str]) -> Floats | None:
     """The controls' values C in a picture; None where there is no face."""
     faces = finder.find(picture_SSC)
     if not faces:
         return None
     return readout(tuple(names)) @ attributes_of(faces[0], picture_SSC.shape[0])
+
+
+def _gains(settings_C: Floats, changes_C: Floats, errors_C: Floats) -> Floats:
+    """How much of each setting came, 1 where it was too small to say; within bounds, since MediaPipe is not exact."""
+    gains_C = np.ones_like(settings_C)
+    large_C = np.abs(settings_C) > errors_C
+    gains_C[large_C] = np.clip(changes_C[large_C] / settings_C[large_C], *GAINS)
+    return gains_C
 
 
 def _described(wanted: dict[str, float], reached: Reached, units: dict[str, str]) -> str:

@@ -8,8 +8,10 @@ import pytest
 from liax.errors import UserError
 from liax.inference.controls import USUAL_SPAN, Controls, parse_settings
 from liax.inference.released import RELEASED
+from tests.measured_controls import controls_file
 
 NAMED = Controls(40, RELEASED)
+MEASURED = Controls(20, file=controls_file())
 BARE = Controls(20)
 
 
@@ -49,6 +51,12 @@ def test_names_and_indices_mix_and_add_up() -> None:
     (NAMED, {-1: 0.1}, "no direction -1"),
     (BARE, {"yaw": 0.1}, "no names, give an index from 0 to 19"),
     (BARE, {20: 0.1}, "no direction 20"),
+    (BARE, {"yaw": 0.1}, "`liax atlas` finds out what they do"),
+    (MEASURED, {"yav": 1}, "no direction is called 'yav': did you mean yaw.* there are yaw, pitch, smile, and "),
+    (MEASURED, {"blink": 1}, "did you mean blink_left"),
+    (MEASURED, {"blink_left": 1}, "cannot do blink_left: also closes the right eye; it can do yaw, pitch, smile$"),
+    (MEASURED, {"20": 1}, "no direction 20"),
+    (MEASURED, {"yaw": math.inf}, "yaw=inf cannot be set"),
     (NAMED, {1.7: 0.1}, "1.7 is no direction: give a name, or a whole number"),
     (NAMED, {3: "much"}, "3=much cannot be set: give a finite number"),
     (NAMED, {3: None}, "3=None cannot be set"),
@@ -56,9 +64,10 @@ def test_names_and_indices_mix_and_add_up() -> None:
     (NAMED, {"yaw": math.inf}, "yaw=inf cannot be set"),
 ])  # fmt: skip
 def test_what_cannot_be_set_is_refused(controls: Controls, settings: dict, text: str) -> None:
-    with pytest.raises(UserError, match=text) as caught:
-        controls.delta(settings)
-    assert "\n" not in str(caught.value)
+    for unsafe in (False, True):
+        with pytest.raises(UserError, match=text) as caught:
+            controls.delta(settings, unsafe)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("settings", "warned"), [
@@ -75,12 +84,103 @@ def test_out_of_the_published_range_warns(settings: dict, warned: list, capsys: 
         assert line.startswith(f"warning: {start} is outside the published range")
 
 
+def test_measured_controls_are_set_in_their_units() -> None:
+    assert nonzero(MEASURED.delta({"yaw": 10})) == {0: 1.0}
+    assert nonzero(MEASURED.delta({"yaw": -4})) == {0: -0.4}
+    assert nonzero(MEASURED.delta({"smile": 0.4})) == {2: 1.5, 3: -0.75}
+    assert nonzero(MEASURED.delta({"yaw": 10, "0": 0.25, 5: -1})) == {0: 1.25, 5: -1.0}
+    assert nonzero(MEASURED.delta({"yaw": 0})) == {}
+
+
+def test_measured_controls_make_up_for_each_other() -> None:
+    """Yaw moves pitch by 0.2, and pitch yaw by -0.1, a unit: y - 0.1 p = 10 and 0.2 y + p = 5."""
+    yaw = (10 + 0.1 * 5) / (1 + 0.1 * 0.2)
+    delta_M = MEASURED.delta({"yaw": 10, "pitch": 5})
+    assert delta_M[0] == pytest.approx(yaw / 10, rel=0.005)
+    assert delta_M[1] == pytest.approx((5 - 0.2 * yaw) / 10, rel=0.005)
+
+
+@pytest.mark.parametrize(("settings", "unsafe", "expected", "lines"), [
+    ({"yaw": 18}, False, {0: 1.8}, []),
+    ({"yaw": 30}, False, {0: 1.8}, ["yaw=30 is outside the safe range -15 to 18 deg: set to 18 deg; unsafe goes"]),
+    ({"yaw": -16}, False, {0: -1.5}, ["yaw=-16 is outside the safe range -15 to 18 deg: set to -15 deg"]),
+    ({"yaw": 30}, True, {0: 3.0}, ["yaw=30 is outside the safe range -15 to 18 deg; the face may break"]),
+    ({"yaw": 18}, True, {0: 1.8}, []),
+    ({"0": 30}, False, {0: 30.0}, []),
+])  # fmt: skip
+def test_beyond_the_safe_range(
+    settings: dict, unsafe: bool, expected: dict, lines: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nonzero(MEASURED.delta(settings, unsafe)) == pytest.approx(expected)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == len(lines)
+    for line, start in zip(said, lines, strict=True):
+        assert line.startswith(f"warning: {start}")
+
+
+def test_an_approximate_control_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    controls = Controls(20, file=controls_file())
+    controls.delta({"smile": 0.1}, quiet=True)
+    assert capsys.readouterr().out == ""
+    controls.delta({"smile": 0.1})
+    controls.delta({"smile": 0.2})
+    said = capsys.readouterr().out
+    assert said == "warning: smile is approximate, off by 0.08 on average: also moves mouth_open\n"
+
+
+def test_what_cannot_be_had_together_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    file = controls_file()
+    talk = {"yaw": file.controls["yaw"].model_copy(update={"cross_talk": {"pitch": 1.0}})}
+    talk["pitch"] = file.controls["pitch"].model_copy(update={"cross_talk": {"yaw": 1.0}})
+    controls = Controls(20, file=file.model_copy(update={"controls": talk}))
+    controls.delta({"yaw": 10, "pitch": 0})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("warning: yaw and pitch move each other and cannot all be had: expect yaw 5")
+
+
+def test_measured_names_take_the_place_of_the_published_ones() -> None:
+    controls = Controls(40, RELEASED, controls_file(directions=40))
+    assert nonzero(controls.delta({"yaw": 10})) == {0: 1.0}
+    assert controls.name(37) is None
+    with pytest.raises(UserError, match="no direction is called 'neck'"):
+        controls.delta({"neck": 0.1})
+    with pytest.raises(UserError, match="those of 20 directions, and this model has 40"):
+        Controls(40, RELEASED, controls_file(directions=20))
+
+
+def test_choices_for_people() -> None:
+    yaw, pitch, smile, blink = MEASURED.choices()
+    assert (yaw.name, yaw.unit, yaw.span, yaw.status, yaw.error) == ("yaw", "deg", (-15, 18), "certified", 0.8)
+    assert pitch.meaning == "the head looks up"
+    assert (smile.status, smile.reason) == ("approximate", "also moves mouth_open")
+    assert (blink.status, blink.span, blink.reason) == ("unavailable", (0, 0), "also closes the right eye")
+    published = NAMED.choices()
+    assert [choice.name for choice in published] == list(RELEASED)
+    assert (published[0].status, published[0].span, published[0].unit) == ("published", (-1, 0.5), "")
+    assert [(choice.name, choice.status) for choice in BARE.choices()] == [(str(i), "index") for i in range(20)]
+
+
+def test_one_step_and_its_range() -> None:
+    assert (MEASURED.span("yaw"), MEASURED.unit("yaw"), MEASURED.unit("3"), NAMED.unit("yaw")) == (
+        (-15, 18),
+        "deg",
+        "",
+        "",
+    )
+    assert nonzero(MEASURED.step("yaw", 30)) == {0: 3.0}
+    assert nonzero(NAMED.step("yaw", 0.2)) == {37: 0.2, 39: 0.2}
+    assert MEASURED.indices("smile") == (2, 3)
+
+
 def test_the_same_name_twice_adds_up() -> None:
     assert parse_settings(["yaw=0.2", "37=1", " yaw = 0.1"]) == pytest.approx({"yaw": 0.3, "37": 1})
     assert parse_settings([]) == {}
+    assert parse_settings(["yaw=+10", "pitch=-5"]) == {"yaw": 10, "pitch": -5}
 
 
-@pytest.mark.parametrize("text", ["yaw", "yaw=", "=0.2", "yaw=much", "yaw=nan", "yaw=inf", "", "yaw=0.1=0.2"])
+@pytest.mark.parametrize(
+    "text", ["yaw", "yaw=", "=0.2", "yaw=much", "yaw=+-1", "yaw=nan", "yaw=inf", "", "yaw=0.1=0.2"]
+)
 def test_what_is_no_setting_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="write NAME=VALUE"):
         parse_settings([text])

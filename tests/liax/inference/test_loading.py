@@ -1,20 +1,23 @@
 """What a user may call a model."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from liax import storage
 from liax.errors import UserError
 from liax.inference.animator import Animator
-from liax.inference.loading import load
+from liax.inference.loading import load, load_controls
 from liax.model.config import ModelConfig, preset
 from liax.model.network import LiaX
 from liax.model.official import to_official
 from liax.model.weights import save_model
 from liax.pictures import from_model, to_model
 from tests.liax.model import drawn
+from tests.measured_controls import write_controls
 
 
 def official(folder: Path, directions: int) -> LiaX:
@@ -81,3 +84,65 @@ def test_an_address_of_mlflow_is_for_registered_models_only(tmp_path: Path) -> N
     for name in (str(tmp_path / "own"), str(tmp_path / "lia-x.pt")):
         with pytest.raises(UserError, match=r"is not in MLflow: leave out its address, sqlite:///m\.db"):
             load(name, "cpu", "float32", "sqlite:///m.db")
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_controls_beside_the_weights_go_with_the_model(tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), tmp_path / "own")
+    write_controls(tmp_path / "own", sha256_of(tmp_path / "own" / "model.safetensors"))
+    _, controls = load(tmp_path / "own", "cpu", "float32")
+    for found in (controls, load_controls(tmp_path / "own")):
+        assert found.delta({"yaw": 10})[0] == 1
+        assert list(found.measured) == ["yaw", "pitch", "smile", "blink_left"]
+
+
+def test_other_controls_can_be_given(tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), tmp_path / "own")
+    weights = sha256_of(tmp_path / "own" / "model.safetensors")
+    write_controls(tmp_path / "own", "not these weights'")
+    given = write_controls(tmp_path, weights)
+    assert "yaw" in load(tmp_path / "own", "cpu", "float32", controls=given)[1].measured
+    assert "yaw" in load_controls(tmp_path / "own", controls=given).measured
+
+
+def test_a_released_file_that_its_user_has_measured(tmp_path: Path) -> None:
+    official(tmp_path, 40)
+    given = write_controls(tmp_path, sha256_of(tmp_path / "lia-x.pt"), directions=40)
+    assert not load(tmp_path / "lia-x.pt", "cpu", "float32")[1].measured, "only what is given counts"
+    for controls in (
+        load(tmp_path / "lia-x.pt", "cpu", "float32", controls=given)[1],
+        load_controls(tmp_path / "lia-x.pt", controls=given),
+    ):
+        assert controls.delta({"yaw": 10}).nonzero()[0].tolist() == [0]
+        assert not controls.named
+    assert load_controls(tmp_path / "lia-x.pt").indices("yaw") == (37, 39)
+
+
+def test_controls_of_another_model_are_refused(tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), tmp_path / "own")
+    official(tmp_path, 40)
+    other = write_controls(tmp_path, "c0ffee" * 10 + "c0ff")
+    for read in (load, load_controls):
+        for source in (tmp_path / "own", tmp_path / "lia-x.pt"):
+            with pytest.raises(UserError, match=r"belongs to another model \(weights c0ffeec0ffee.*: measure this one"):
+                read(source, controls=other)
+    beside = write_controls(tmp_path / "own", sha256_of(tmp_path / "own" / "model.safetensors"), directions=19)
+    with pytest.raises(UserError, match="those of 19 directions, and this model has 20"):
+        load(tmp_path / "own", "cpu", "float32")
+    beside.write_text("[3")
+    with pytest.raises(UserError, match=r"own/controls\.json is not JSON"):
+        load(tmp_path / "own", "cpu", "float32")
+    with pytest.raises(UserError, match=r"no such file: .*gone\.json"):
+        load(tmp_path / "own", "cpu", "float32", controls=tmp_path / "gone.json")
+
+
+def test_controls_on_s3(s3_bucket: str, tmp_path: Path) -> None:
+    save_model(LiaX(preset("tiny")), tmp_path)
+    write_controls(tmp_path, sha256_of(tmp_path / "model.safetensors"))
+    for name in ("model.safetensors", "config.json", "controls.json"):
+        storage.upload(tmp_path / name, f"{s3_bucket}/own/{name}")
+    for controls in (load(f"{s3_bucket}/own/", "cpu", "float32")[1], load_controls(f"{s3_bucket}/own")):
+        assert controls.unit("yaw") == "deg"

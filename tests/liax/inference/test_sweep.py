@@ -19,6 +19,7 @@ from liax.pictures import from_model, load_picture
 from liax.video.decode import frames
 from liax.video.probe import probe
 from tests.liax.model import drawn
+from tests.measured_controls import controls_file
 
 DIRECTIONS = 5
 FAR = (-6.0, 12.0)
@@ -107,6 +108,43 @@ def test_names_and_their_ranges() -> None:
     assert (rows[37].label, rows[37].span) == ("37 yaw1", (-1, 0.5))
     assert (rows[0].label, rows[0].span) == ("0", (-0.5, 0.5))
     assert rows_of(controls, "13", (0, 2))[0].span == (0, 2)
+
+
+def test_measured_controls_go_through_their_safe_ranges(capsys: pytest.CaptureFixture[str]) -> None:
+    controls = Controls(20, file=controls_file())
+    yaw, pitch, smile = rows_of(controls, "controls", None)
+    assert [(row.label, row.unit, row.span) for row in (yaw, smile)] == [
+        ("yaw", "deg", (-15, 18)),
+        ("smile", "share", (-0.2, 0.6)),
+    ]
+    assert pitch.step(5).tolist() == [0, 0.5, *[0] * 18]
+    assert smile.step(0.4)[2:4].tolist() == pytest.approx([1.5, -0.75])
+    assert rows_of(controls, "yaw", (-10, 10))[0].span == (-10, 10)
+    assert capsys.readouterr().out == ""
+    assert rows_of(controls, "yaw", (40, 0))[0].span == (18, 0)
+    assert "warning: yaw is safe from -15 to 18 deg: swept from 18 to 0" in capsys.readouterr().out
+    assert rows_of(controls, "yaw", (40, 0), unsafe=True)[0].span == (40, 0)
+    with pytest.raises(UserError, match="yaw is safe from -15 to 18 deg, which a sweep has no part in"):
+        rows_of(controls, "yaw", (30, 40))
+    with pytest.raises(UserError, match="cannot do blink_left: also closes the right eye"):
+        rows_of(controls, "blink_left", None)
+    with pytest.raises(UserError, match="no controls of this model are measured"):
+        rows_of(Controls(40, RELEASED), "controls", None)
+    assert len(rows_of(controls, "all", None)) == 20
+
+
+def test_a_measured_controls_pictures_are_those_of_its_curve(renderer: Renderer, tmp_path: Path) -> None:
+    file = controls_file(directions=DIRECTIONS)
+    steep = file.controls["smile"].model_copy(update={"coefficients": [-1.0, 0.0, 9.0, 10.0]})
+    rows = rows_of(Controls(DIRECTIONS, file=file.model_copy(update={"controls": {"smile": steep}})), "smile", None)
+    write_sweep(renderer, PORTRAIT, rows, tmp_path / "o.mp4", frames=2, still_out=tmp_path / "o.png")
+    grid = load_picture(tmp_path / "o.png")
+    coefficients = (-1.0, 0.0, 9.0, 9.5, 10.0)  # at -0.2, 0, 0.2, 0.4 and 0.6
+    deltas = [np.float32([0, 0, t, -t / 2, 0]) for t in coefficients]
+    for place, expected in enumerate(shifted(renderer, PORTRAIT, deltas)):
+        tile = grid[LABEL_PX:, place * TILE_PX : (place + 1) * TILE_PX].astype(int)
+        enlarged = cv2.resize(expected, (TILE_PX, TILE_PX), interpolation=cv2.INTER_CUBIC)
+        assert np.abs(tile - enlarged).max() <= 2
 
 
 def test_what_cannot_be_swept_is_refused() -> None:
