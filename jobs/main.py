@@ -23,6 +23,7 @@ COMMANDS = {
     "edit-video": "move the face in a video by the model's controls",
     "sweep": "show what each direction of a model does to a portrait",
     "controls": "list what can be set of a model, with units and safe ranges",
+    "ui": "a page to animate and edit faces in a browser",
     "doctor": "check a cluster before jobs are started on it",
     "model": "print a model preset's layout and size",
 }

@@ -1,0 +1,168 @@
+"""What visitors have done for them: previews, pictures, videos and sweeps. Everything but the page itself.
+
+Legend: M directions, H W pixels, C colours.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from liax.errors import LiaxError, UserError
+from liax.inference.animation import Animation
+from liax.inference.sweep import Row, rows_of
+from liax.inference.transfer import Mode, StartFrame
+from liax.pictures import Picture, save_picture
+from liax.progress import Progress, watched
+from liax.ui.checks import check_picture, check_video
+from liax.ui.config import Limits
+from liax.ui.models import Models
+from liax.ui.sources import Framing, Source, Sources
+from liax.ui.visitors import Tab, Visitors
+from liax.ui.work import Stand, Work
+
+STILLS = 7
+"""Pictures of one direction, from one end of its range to the other."""
+
+Show = Callable[[Stand], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that was made for a visitor, and what was said on the way."""
+
+    file: Path
+    notes: list[str]
+    animation: Animation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One direction's pictures and the value at each."""
+
+    row: Row
+    values: list[float]
+    pictures: list[Picture]
+
+
+class Desk:
+    """Does what visitors ask for.
+
+    Args:
+        models, visitors, limits: the page's.
+        sources: where portraits are kept while somebody works on them.
+    """
+
+    def __init__(self, models: Models, visitors: Visitors, limits: Limits, sources: Sources | None = None) -> None:
+        self.models, self.visitors, self.limits = models, visitors, limits
+        self.sources = sources or Sources()
+
+    def source(self, tab: str, model: str, framing: Framing) -> Source:
+        """A portrait, encoded at the first call. Raises UserError where its faces cannot be had."""
+        check_picture(framing.path, self.limits)
+        return self.sources.get(tab, self.models.get(model), framing)
+
+    def preview(self, tab: str, model: str, framing: Framing, settings: Mapping[str, float]) -> tuple[Picture, Picture]:
+        """The portrait as it is, and moved."""
+        source = self.source(tab, model, framing)
+        delta_M = source.animator.controls.delta(settings, quiet=True)
+        still = source.portraits.canvas_HWC
+        return source.portraits.pictures[0] if still is None else still, source.moved(delta_M)
+
+    def save_picture(self, owner: Tab, tab: str, model: str, framing: Framing, settings: Mapping[str, float]) -> Made:
+        """The moved portrait as a file."""
+        _, moved_HWC = self.preview(tab, model, framing, settings)
+        file = self.visitors.new_folder(owner.visitor) / "edited.png"
+        save_picture(moved_HWC, file)
+        return Made(file, [])
+
+    def animate(
+        self,
+        owner: Tab,
+        model: str,
+        framing: Framing,
+        driving: str,
+        show: Show,
+        *,
+        mode: Mode = "relative",
+        start_frame: StartFrame = 0,
+        sound: bool = True,
+    ) -> Made:
+        """A video of the portrait, moved like the driving video. Raises UserError, or Cancelled; then there is none."""
+
+        def make(file: Path) -> Animation:
+            return self.models.get(model).animate(
+                framing.path,
+                driving,
+                file,
+                mode=mode,
+                start_frame=start_frame,
+                crop=framing.crop,
+                face=framing.face,
+                paste_back=framing.paste_back,
+                audio="driving" if sound else None,
+            )
+
+        check_picture(framing.path, self.limits)
+        return self._video(owner, "animation.mp4", driving, make, show)
+
+    def edit_video(
+        self, owner: Tab, model: str, framing: Framing, settings: Mapping[str, float], from_first: bool, show: Show
+    ) -> Made:
+        """The video with its face moved. Raises UserError, or Cancelled; then there is none."""
+
+        def make(file: Path) -> Animation:
+            return self.models.get(model).edit_video(
+                framing.path,
+                file,
+                dict(settings),
+                from_first=from_first,
+                crop=framing.crop,
+                face=framing.face,
+                paste_back=framing.paste_back,
+            )
+
+        return self._video(owner, "edited.mp4", framing.path, make, show)
+
+    def sweep(self, owner: Tab, tab: str, model: str, framing: Framing, direction: str, show: Show) -> list[Strip]:
+        """What a direction, or all of them, do to a portrait. Raises UserError, or Cancelled."""
+        work = self.begin(owner, show)
+        with watched(work):
+            source = self.source(tab, model, framing)
+            rows = rows_of(source.animator.controls, direction, None)
+            with Progress(len(rows) * STILLS, "sweep", "picture") as progress:
+                return [_strip(source, row, progress) for row in rows]
+
+    def begin(self, owner: Tab, show: Show, most_frames: int | None = None) -> Work:
+        """The tab's work from now on, which `cancel` ends."""
+        owner.work = Work(show, self.limits.work_s, most_frames)
+        return owner.work
+
+    def _video(self, owner: Tab, name: str, driving: str, make: Callable[[Path], Animation], show: Show) -> Made:
+        work = self.begin(owner, show, check_video(driving, self.limits))
+        folder = self.visitors.new_folder(owner.visitor)
+        try:
+            with watched(work):
+                animation = make(folder / name)
+        except LiaxError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return Made(folder / name, work.notes, animation)
+
+
+def _strip(source: Source, row: Row, progress: Progress) -> Strip:
+    low, high = row.span
+    values = [low + (high - low) * place / (STILLS - 1) for place in range(STILLS)]
+    pictures = []
+    for picture_SSC in source.along([row.step(value) for value in values]):
+        pictures.append(picture_SSC)
+        progress.advance()
+    return Strip(row, values, pictures)
+
+
+def settings_of(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float]:
+    """What the sliders say; those at 0 are left out, so that controls that nobody touched hold nothing in place."""
+    settings = {name: float(value) for name, value in zip(names, values, strict=True) if value}
+    if any(not -1e6 < value < 1e6 for value in settings.values()):
+        raise UserError("a slider's value cannot be: move it again")
+    return settings

@@ -1,0 +1,63 @@
+"""The whole page: its head and its tabs."""
+
+from typing import Any
+
+import gradio as gr
+
+from liax.ui.config import Limits
+from liax.ui.desk import Desk
+from liax.ui.examples import Examples
+from liax.ui.tab_animate import animate_tab
+from liax.ui.tab_edit import edit_picture_tab, edit_video_tab
+from liax.ui.tab_explore import explore_tab
+from liax.ui.widgets import PREVIEWERS, Page
+
+TITLE = "LIA-X: move a face"
+
+
+def build(desk: Desk, examples: Examples, limits: Limits, *, atlas: bool = False) -> gr.Blocks:
+    """The page as Gradio serves it.
+
+    Args:
+        desk: does the work.
+        examples: files to try it with.
+        atlas: whether an atlas lies under `atlas/`.
+    """
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(
+            f"<h1>{TITLE}</h1><p>Files stay on this server, are yours alone, and go when you leave. At most "
+            f"{limits.file_mb} MB a file and {limits.video_s:g} s of video.</p>",
+            elem_classes="head",
+        )
+        page = Page(desk, _model(desk), examples)
+        with gr.Tabs():
+            with gr.Tab("Animate", id="animate"):
+                animate_tab(page)
+            with gr.Tab("Edit picture", id="edit", render_children=True):
+                edit_picture_tab(page)
+            with gr.Tab("Edit video", id="video", render_children=True):
+                edit_video_tab(page)
+            with gr.Tab("Explore dictionary", id="explore", render_children=True):
+                explore_tab(page, atlas)
+
+        def leave(request: gr.Request) -> None:
+            desk.visitors.close_tab(str(request.session_hash))
+            desk.sources.forget(str(request.session_hash))
+
+        blocks.unload(leave)
+    blocks.queue(max_size=limits.waiting, default_concurrency_limit=PREVIEWERS, api_open=False)
+    return blocks
+
+
+def _model(desk: Desk) -> Any:
+    """The choice of the model; hidden where there is only one."""
+    names = desk.models.names
+    return gr.Dropdown(
+        names,
+        value=names[0],
+        label="Model",
+        info="or a folder, an official file, models:/NAME@ALIAS" if desk.models.any_model else None,
+        allow_custom_value=desk.models.any_model,
+        visible=len(names) > 1 or desk.models.any_model,
+        elem_id="model",
+    )

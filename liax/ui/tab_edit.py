@@ -1,0 +1,127 @@
+"""The tabs that move a face by the model's controls: in a picture, while one slides, and in a video."""
+
+from typing import Any
+
+import gradio as gr
+
+from liax.errors import LiaxError
+from liax.ui.desk import Show, settings_of
+from liax.ui.pictures_html import EMPTY, pair
+from liax.ui.sliders import Sliders, with_sliders
+from liax.ui.visitors import Tab
+from liax.ui.widgets import (
+    PREVIEWERS,
+    Page,
+    example_button,
+    finished,
+    framing_inputs,
+    framing_of,
+    long_work,
+    path_of,
+    work_parts,
+)
+from liax.ui.words import note, readable
+
+FRAMES = 4
+"""How many components say which face is meant."""
+_PRESS = "() => setTimeout(() => document.querySelector('#edit-file').click(), 50)"
+"""A browser saves a file only where a link or button with it is pressed; this one is pressed when the file is there."""
+
+
+def edit_picture_tab(page: Page) -> None:
+    """Lay it out: the picture and its preview, and the sliders beside them (below them on a phone)."""
+    with gr.Row():
+        with gr.Column(scale=5):
+            portrait = gr.Image(
+                label="Picture", type="filepath", sources=["upload", "clipboard"], height=240, buttons=[],
+                elem_id="edit-portrait",
+            )  # fmt: skip
+            example_button(portrait, page.examples.portrait, "Use an example", "edit-example")
+            framing = framing_inputs(portrait, "edit")
+            with gr.Column(elem_classes="stays"):
+                preview = gr.HTML(EMPTY, elem_id="edit-preview")
+            download = gr.Button("Download the picture", elem_id="edit-download")
+            said = gr.HTML("", elem_id="edit-said")
+            file = gr.DownloadButton("", visible="hidden", elem_id="edit-file")
+        with gr.Column(scale=6):
+
+            def connect(sliders: Sliders) -> None:
+                _connect_picture(page, sliders, [page.model, *framing.all], preview, download, file, said)
+
+            with_sliders(page, "edit", connect)
+
+
+def _connect_picture(
+    page: Page, sliders: Sliders, inputs: list[Any], preview: Any, download: Any, file: Any, said: Any
+) -> None:
+    def show(request: gr.Request, model: str, *values: Any) -> str:
+        if not values[0]:
+            return EMPTY
+        try:
+            page.tab_of(request)
+            settings = settings_of(sliders.names, values[FRAMES:])
+            return pair(*page.desk.preview(str(request.session_hash), model, framing_of(*values[:FRAMES]), settings))
+        except LiaxError as error:
+            return note(readable(str(error), _named(values[0])))
+
+    def save(request: gr.Request, model: str, *values: Any) -> list[Any]:
+        try:
+            settings = settings_of(sliders.names, values[FRAMES:])
+            made = page.desk.save_picture(
+                page.tab_of(request), str(request.session_hash), model, framing_of(*values[:FRAMES]), settings
+            )
+        except LiaxError as error:
+            return [gr.skip(), note(readable(str(error), _named(values[0])))]
+        return [str(made.file), ""]
+
+    quick: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": PREVIEWERS, **page.private}
+    everything = [*inputs, *sliders.sliders]
+    moves = [slider.input for slider in sliders.sliders] + [slider.release for slider in sliders.sliders]
+    gr.on(moves, show, everything, preview, trigger_mode="always_last", show_progress="hidden", **quick)
+    changes = [component.change for component in inputs[1:]]
+    gr.on(changes, show, everything, preview, trigger_mode="always_last", show_progress="minimal", **quick)
+    zeros = sliders.reset.click(
+        lambda: [0] * len(sliders.sliders), outputs=sliders.sliders, queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
+    zeros.then(show, everything, preview, show_progress="hidden", **quick)
+    saved = download.click(save, everything, [file, said], show_progress="minimal", **quick)
+    saved.success(None, js=_PRESS, api_visibility="private")
+
+
+def edit_video_tab(page: Page) -> None:
+    """Lay it out."""
+    with gr.Row():
+        with gr.Column(scale=5):
+            source = gr.Video(label="Video", sources=["upload"], height=260, buttons=[], elem_id="video-source")
+            example_button(source, page.examples.video, "Use an example", "video-example")
+            framing = framing_inputs(source, "video")
+            from_first = gr.Checkbox(
+                False, label="Draw all frames from the first one", info="steadier, less detail", elem_id="video-first"
+            )
+            parts = work_parts("Edit the video", "video")
+            result = gr.Video(label="Result", interactive=False, buttons=[], height=360, elem_id="video-result")
+            download = gr.DownloadButton("Download the video", visible=False, elem_id="video-download")
+        with gr.Column(scale=6):
+
+            def connect(sliders: Sliders) -> None:
+                def make(tab: Tab, show: Show, model: str, from_first: bool, *values: Any) -> list[Any]:
+                    settings = settings_of(sliders.names, values[FRAMES:])
+                    made = page.desk.edit_video(
+                        tab, model, framing_of(*values[:FRAMES]), settings, bool(from_first), show
+                    )
+                    said = finished(made, [path_of(values[0])])
+                    return [str(made.file), gr.update(value=str(made.file), visible=True), said]
+
+                inputs = [page.model, from_first, *framing.all, *sliders.sliders]
+                long_work(page, parts, make, inputs, [result, download])
+                sliders.reset.click(
+                    lambda: [0] * len(sliders.sliders), outputs=sliders.sliders, queue=False,
+                    show_progress="hidden", api_visibility="private",
+                )  # fmt: skip
+
+            with_sliders(page, "video", connect)
+
+
+def _named(file: Any) -> list[str]:
+    return [file["path"]] if isinstance(file, dict) and file.get("path") else []

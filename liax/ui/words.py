@@ -1,0 +1,96 @@
+"""What the page says: errors in the page's own words, and small pieces of HTML."""
+
+import html
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from liax.attributes import DEGREES, SIDES
+from liax.inference.controls import Choice
+
+FIND_FACE, WHOSE_FACE, PASTE_BACK, START = "Find the face", "Whose face", "Put back into the whole picture", "Start"
+"""Labels that errors refer to."""
+
+_PAGES_WORDS = [
+    (r"use --no-crop if it is framed already", f"switch “{FIND_FACE}” off if it is framed already"),
+    (r"choose with --face.*$", f"choose one under “{WHOSE_FACE}”"),
+    (r"add --paste-back, or choose one face", f"switch “{PASTE_BACK}” on, or choose one face"),
+    (r"with --no-crop, which takes the middle: give one of the two", f"while “{FIND_FACE}” is off: switch it on"),
+    (r"leave out --no-crop", f"switch “{FIND_FACE}” on"),
+    (r"; unsafe goes further", ""),
+    (r"give the start frame's number instead of auto", f"choose the first frame under “{START}”"),
+    (r"^warning: ", ""),
+]
+_UNITS = {DEGREES: "°", SIDES: " of the side"}
+
+
+def readable(text: str, files: Iterable[str | Path] = ()) -> str:
+    """An error or a warning as a visitor is to read it.
+
+    Args:
+        files: the local files that it may name, which the visitor knows by their last part only.
+    """
+    for file in files:
+        text = text.replace(str(file), Path(file).name)
+    for commands, pages in _PAGES_WORDS:
+        text = re.sub(commands, pages, text)
+    return text
+
+
+def note(text: str, kind: str = "error") -> str:
+    """A line that stands out: `error`, `warning` or `done`."""
+    return f'<p class="note {kind}" role="{"alert" if kind == "error" else "status"}">{html.escape(text)}</p>'
+
+
+def notes(texts: Iterable[str], files: Iterable[str | Path] = ()) -> str:
+    """Warnings, each a line."""
+    files = list(files)
+    return "".join(note(readable(text, files), "warning") for text in texts)
+
+
+def with_sign(value: float, unit: str) -> str:
+    """`+10°`, `-0.25`."""
+    shown = f"{value:+.3g}" if value else "0"
+    return f"{shown}{_UNITS.get(unit, f' {unit}' if unit in ('px', 's') else '')}"
+
+
+def label(choice: Choice) -> str:
+    """A slider's label: `yaw (degrees)`."""
+    name = f"direction {choice.name}" if choice.status == "index" else choice.name.replace("_", " ")
+    units = {DEGREES: " (degrees)", SIDES: " (share of the side)"}
+    return name + units.get(choice.unit, "")
+
+
+def hint(choice: Choice) -> str:
+    """A slider's second line: what it does, and how well."""
+    error = "" if choice.error is None else with_sign(choice.error, choice.unit).replace("+", "±")
+    return " · ".join(filter(None, [choice.meaning, error]))
+
+
+def unavailable(choices: Iterable[Choice]) -> str:
+    """The controls that the model cannot do, with the reasons; empty if there are none."""
+    rows = [
+        f"<li><b>{html.escape(label(choice))}</b> {html.escape(choice.reason)}</li>"
+        for choice in choices
+        if choice.status == "unavailable"
+    ]
+    if not rows:
+        return ""
+    summary = f"<summary>{len(rows)} controls that this model cannot do</summary>"
+    return f"<details class='cannot'>{summary}<ul>{''.join(rows)}</ul></details>"
+
+
+def legend(choices: Iterable[Choice]) -> str:
+    """What the sliders are."""
+    kinds = {choice.status for choice in choices}
+    if kinds & {"certified", "approximate"}:
+        text = (
+            "Measured on this model; ± is the mean error. <i class='badge certified'>certified</i> keeps its unit, "
+            "<i class='badge approximate'>approximate</i> moves the right thing, less exactly. The ranges are safe: "
+            "within them a face stays a face, and the same person’s."
+        )
+    elif "published" in kinds:
+        text = "The names and ranges that the release gives its directions. They have no unit: they were not measured."
+    else:
+        text = "This model’s directions have not been measured, so they have numbers and no names. Try what they do."
+    return f"<p class='legend'>{text}</p>"
