@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from liax.atlas.page_parts import figure
+from liax.atlas.page_parts import figure, opens, value_bars
 from liax.html_page import table, words
 
 _FORMS = {
@@ -22,11 +22,17 @@ _MEASURES = {
 }
 
 _OBSERVATION = {
-    "disentanglement": "1 if each direction serves one control only, 0 if all alike (Eastwood and Williams 2018)",
-    "completeness": "1 if each control hangs on one direction only (the same)",
-    "informativeness": "how well controls can be predicted from codes at all (the same)",
-    "mig": "mutual information gap: lead of the most telling direction over the next (Chen et al. 2018)",
-    "sap": "separated attribute predictability: the same lead, of linear predictions (Kumar et al. 2018)",
+    "disentanglement": (
+        "disentanglement",
+        "1 if each direction goes with one control only, 0 if with all alike (DCI, Eastwood and Williams 2018)",
+    ),
+    "completeness": ("completeness", "1 if each control goes with one direction only (the same)"),
+    "informativeness": ("informativeness", "R² of controls predicted from codes, on other people (the same)"),
+    "mig": (
+        "MIG",
+        "by how much the most telling direction leads, in shares of what there is to tell (Chen et al. 2018)",
+    ),
+    "sap": ("SAP", "the same lead, of straight lines' R² on other people (Kumar et al. 2018)"),
 }
 _STABILITY = {
     "share": "of matched pairs whose similarity is at least the bound",
@@ -65,15 +71,25 @@ def _sparsity(numbers: Mapping[str, Any]) -> str:
 
 def observation_section(observational: Mapping[str, Any]) -> str:
     """How well codes and controls go with each other in frames as they are."""
-    numbers = numbers_table(observational, _OBSERVATION)
-    if not numbers:
+    if not observational:
         return ""
+    rows = [(title, _cell(observational.get(name)), meaning) for name, (title, meaning) in _OBSERVATION.items()]
+    people, frames = observational.get("people", {}), observational.get("frames", {})
+    split = ", ".join(
+        f"{words(side)} {_cell(people.get(side))} people ({_cell(frames.get(side))} frames)" for side in people
+    )
+    reason = observational.get("reason", "")
+    by_control = observational.get("informativeness_by_control") or {}
+    bars = value_bars([(escape(words(name)), value) for name, value in by_control.items()], 1.0)
+    told = opens("<span class=name>Of which controls codes tell, R²</span>", bars) if by_control else ""
+    why = f"<p><b>No numbers: {escape(reason)}.</b></p>" if reason else ""
     return (
         "<h2 id=observation>What observation says</h2>"
-        "<p>Codes of held-out frames beside what the faces in them show; fitted on some people and told of others. "
-        "<b>Observation confounds</b>: who turns the head often also looks aside, so that a direction of the gaze goes "
-        "with yaw, too. Nothing is named by these numbers; controls come from moving one direction at a time.</p>"
-        f"{numbers}"
+        "<p>Codes of held-out frames beside what the faces in them show. <b>Observation confounds</b>: who turns the "
+        "head also looks aside, so that a direction of the head goes with the gaze, too. Nothing is named by these "
+        "numbers; controls come from moving one direction at a time.</p>"
+        f"{why}<div class='wide numbers'>{table(['number', 'value', 'what it says'], rows)}</div>{told}"
+        f"<p class=muted>{escape(split)}. Definitions: <code>liax/atlas/observational.py</code>.</p>"
     )
 
 
