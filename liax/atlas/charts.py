@@ -152,22 +152,19 @@ def bars_beside(values: Mapping[str, Mapping[str, float]], shown: str) -> bytes:
     return _chart(draw, (max(3.6, 0.9 + 1.1 * len(values)), 2.6))
 
 
-def similarities(matched_K: Floats, null: float | None, bound: float) -> bytes:
-    """How alike matched directions of two dictionaries are, from the most alike down, against chance.
+def similarities(cosine_K: Floats, bound: float) -> bytes:
+    """How alike matched directions of two dictionaries are, from the most alike down.
 
     Args:
-        matched_K: |cosine| of the signatures of each pair.
-        null: what 95 % of matches by chance stay under; None where it is not known.
-        bound: from which on a pair counts as the same.
+        cosine_K: of the signatures of each pair, of either sign.
+        bound: from which magnitude on a pair counts as the same.
     """
 
     def draw(axis: "Axes") -> None:
-        ordered_K = np.sort(matched_K)[::-1]
+        ordered_K = np.sort(np.abs(cosine_K))[::-1]
         axis.bar(np.arange(1, len(ordered_K) + 1), ordered_K, 0.8, color=COLOURS[0])
         axis.axhline(bound, color=_INK, lw=0.8, ls="--", label=f"the same: {bound:g}")
-        if null is not None:
-            axis.axhline(null, color=COLOURS[1], lw=0.8, ls=":", label=f"95 % of chance: {null:.2f}")
-        axis.set(xlabel="pairs, most alike first", ylabel="similarity of signatures, |cos|", ylim=(0, 1.02))
+        axis.set(xlabel="pairs, most alike first", ylabel="likeness of what they do, |cos|", ylim=(0, 1.02))
         axis.legend(frameon=False, fontsize=7, handlelength=1.6)
 
     return _chart(draw, (4.6, 2.6))

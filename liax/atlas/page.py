@@ -13,7 +13,7 @@ from liax.atlas.page_numbers import codes_section, observation_section, stabilit
 from liax.atlas.page_parts import SYMBOLS
 from liax.atlas.page_style import SCRIPT, STYLE
 from liax.atlas.shown import Shown
-from liax.html_page import page, table, tiles
+from liax.html_page import page, table, tiles, words
 
 _DEFINITIONS = "docs/controls.md"
 
@@ -56,9 +56,12 @@ def _head(shown: Shown) -> str:
 
 
 def _again(shown: Shown) -> str:
-    """How to measure the same again."""
+    """How to measure the same again, and what was missing this time."""
     rows = [("weights, SHA-256", shown.controls.model_sha256)]
-    rows += [(name.replace("_", " "), str(value)) for name, value in shown.controls.measured_on.items()]
+    rows += [(words(name), str(value)) for name, value in shown.controls.measured_on.items()]
+    rows += [(f"no {words(name)}", str(why)) for name, why in (shown.scores.get("unavailable") or {}).items()]
+    for kind, reasons in (shown.scores.get("left_out") or {}).items():
+        rows += [(f"{words(kind)} left out", f"{count}: {words(reason)}") for reason, count in reasons.items()]
     return (
         f"<h2 id=again>Measured how</h2><pre>{escape(shown.command)}</pre><div class=again>{table([], rows)}</div>"
         f"<p>What each file and number means: <code>{_DEFINITIONS}</code>.</p>"

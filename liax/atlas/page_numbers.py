@@ -1,6 +1,6 @@
 """The atlas's page: numbers of the whole dictionary, each with a line that says what it means."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -33,9 +33,6 @@ _OBSERVATION = {
         "by how much the most telling direction leads, in shares of what there is to tell (Chen et al. 2018)",
     ),
     "sap": ("SAP", "the same lead, of straight lines' R² on other people (Kumar et al. 2018)"),
-}
-_STABILITY = {
-    "share": "of matched pairs whose similarity is at least the bound",
 }
 
 
@@ -95,33 +92,39 @@ def observation_section(observational: Mapping[str, Any]) -> str:
 
 def stability_section(stability: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     """Whether other dictionaries have the same directions."""
-    numbers = numbers_table(stability, _STABILITY)
-    if not numbers:
+    if not stability:
         return ""
-    alt = "Similarity of matched directions, most alike first, against chance"
-    chart = figure(drawn["stability"], alt) if "stability" in drawn else ""
+    others = "".join(
+        _match(other, found, drawn.get(f"stability/{place}")) for place, (other, found) in enumerate(stability.items())
+    )
     return (
-        "<h2 id=stability>Stability</h2><p>Directions of this dictionary matched with those of others by what they do "
-        "to faces: by the cosine of their slopes on all attributes, each other direction once.</p>"
-        f"{chart}{numbers}"
+        "<h2 id=stability>Stability</h2><p>Directions of this dictionary matched one to one with those of another, by "
+        "what they do to faces: the cosine of their slopes on all attributes; order, sign and scale do not matter. "
+        "Chance, permuted: attributes shuffled, as if the two had nothing to do with each other. Chance, rotated: the "
+        "other's motions in a random basis, which a model without a reason for its axes would learn. p: share of a "
+        f"thousand draws that reach what was found. Definitions: <code>liax/atlas/stability.py</code>.</p>{others}"
     )
 
 
-def numbers_table(numbers: Mapping[str, Any], meanings: Mapping[str, str]) -> str:
-    """Numbers and short texts by name, nested ones with dotted names, each with its meaning where there is one.
+def _match(other: str, found: Mapping[str, Any], chart: bytes | None) -> str:
+    matches = found["matches"]
+    rows = [("share alike", _cell(found["share_alike"]), f"of {len(matches)} pairs, |cosine| ≥ {found['alike']:g}")]
+    for name, chance in found["chance"].items():
+        if chance is not None:
+            said = f"by chance, mean; 95 % of draws stay within {_cell(chance['most_95'])}; p = {chance['p']:.2g}"
+            rows.append((f"share alike, {name}", _cell(chance["mean"]), said))
+    still = " and ".join(map(str, found["still"]))
+    rows.append(("moving nothing", still, "directions here and there that were left out"))
+    pairs = value_bars(
+        [(f"{_link(one['one'])} and its {int(one['other'])}", float(one["cosine"])) for one in matches], 1.0
+    )
+    drawn = figure(chart, f"Likeness of {len(matches)} matched directions, most alike first") if chart else ""
+    listed = opens("<span class=name>All pairs</span>", pairs) if matches else ""
+    return f"<h3>{escape(other)}</h3>{drawn}<div class='wide numbers'>{table([], rows)}</div>{listed}"
 
-    Long lists stay in the files.
-    """
-    rows = [(words(name), _cell(value), meanings.get(name.rsplit(".", 1)[-1], "")) for name, value in _flat(numbers)]
-    return f"<div class='wide numbers'>{table(['number', 'value', 'what it says'], rows)}</div>" if rows else ""
 
-
-def _flat(numbers: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in numbers.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{under}{name}.")
-        elif value is None or isinstance(value, str | int | float):
-            yield f"{under}{name}", value
+def _link(direction: int) -> str:
+    return f"<a href='#direction-{int(direction)}'>direction {int(direction)}</a>"
 
 
 def _cell(value: Any) -> str:

@@ -27,16 +27,16 @@ THERE_AND_BACK_SDS = 0.5
 
 
 def plots(shown: Shown) -> dict[str, bytes]:
-    """All of them, SVG by name: `effects`, `cross_talk`, `codes`, `stability`, `calibration/NAME` of each traced
-    control, `codes/NUMBER` and `response/NUMBER` of each direction. Those that there is nothing for are left out."""
+    """All of them, SVG by name: `effects`, `cross_talk`, `codes`, `stability/PLACE` for each other atlas,
+    `calibration/NAME` of each traced control, `codes/NUMBER` and `response/NUMBER` of each direction. Those that there
+    is nothing for are left out."""
     whole = {
         "effects": _effects(shown.atoms),
         "cross_talk": _cross_talk(shown),
         "codes": _codes(shown.scores.get("passive") or {}),
-        "stability": _stability(shown.scores.get("stability") or {}),
     }
     drawn = {name: svg for name, svg in whole.items() if svg is not None}
-    return drawn | dict(_calibrations(shown)) | dict(_of_directions(shown))
+    return drawn | dict(_stability(shown)) | dict(_calibrations(shown)) | dict(_of_directions(shown))
 
 
 def strong(atom: Atom) -> list[tuple[str, float]]:
@@ -92,8 +92,11 @@ def _codes(passive: Mapping[str, Any]) -> bytes | None:
     return charts.bars_beside(groups, "Hoyer") if groups else None
 
 
-def _stability(stability: Mapping[str, Any]) -> bytes | None:
-    return None
+def _stability(shown: Shown) -> Iterator[tuple[str, bytes]]:
+    for place, found in enumerate((shown.scores.get("stability") or {}).values()):
+        cosines = np.array([one["cosine"] for one in found["matches"]])
+        if len(cosines):
+            yield f"stability/{place}", charts.similarities(cosines, found["alike"])
 
 
 def _calibrations(shown: Shown) -> Iterator[tuple[str, bytes]]:

@@ -103,6 +103,36 @@ def test_how_to_measure_it_again(shown: Shown, page: Page) -> None:
         assert text in page.text
 
 
+def test_what_was_missing_is_said(page: Page) -> None:
+    assert "no weights: give networks.alexnet=FILE" in page.text
+    assert "2: unreadable" in page.text
+
+
+def test_numbers_of_the_whole_dictionary(page: Page) -> None:
+    assert {"codes", "observation", "stability"} <= set(page.ids(""))
+    for text in ("3 directions are dead: 9, 10, 11.", "Observation confounds", "0.410", "learned on 12 people"):
+        assert text in page.text
+    assert "runs/atlas-seed-1" in page.text
+    assert "0.550" in page.text
+    assert "95 % of draws stay within 0.100; p = 0.001" in page.text
+    assert "direction 0 and its 11" in page.text
+
+
+def test_numbers_that_there_are_not(shown: Shown) -> None:
+    nothing = dict.fromkeys(("disentanglement", "completeness", "informativeness", "mig", "sap"))
+    unmatched = {"share_alike": None, "alike": 0.8, "matches": [], "still": [12, 12], "chance": {"permuted": None}}
+    scores = {
+        "observational": {**nothing, "reason": "fewer than two controls vary", "informativeness_by_control": {}},
+        "stability": {HOSTILE: unmatched},
+    }
+    bare = replace(shown, scores=scores)
+    found = Page(index_html(bare, {name: b"" for name in plots(bare) if name.startswith("stability")}))
+    assert "No numbers: fewer than two controls vary." in found.text
+    assert "12 and 12" in found.text
+    assert HOSTILE in found.text
+    assert sum(tag == "script" for tag, _ in found.elements) == 1
+
+
 def test_hostile_names_are_text(shown: Shown) -> None:
     control = replace_control(shown.controls, HOSTILE, meaning=HOSTILE, reason=HOSTILE)
     changed = replace(shown, model=HOSTILE, command=HOSTILE, controls=control, pictures={f"controls/{HOSTILE}": b"x"})
@@ -152,7 +182,7 @@ def test_without_any_measured_number(shown: Shown) -> None:
 
 
 def test_plots_are_files_of_their_own(drawn: dict[str, bytes]) -> None:
-    assert {"effects", "cross_talk", "codes", "calibration/yaw", "codes/9", "response/0"} <= set(drawn)
+    assert {"effects", "cross_talk", "codes", "calibration/yaw", "codes/9", "response/0", "stability/0"} <= set(drawn)
     assert "response/9" not in drawn, "a dead direction moves nothing"
     assert f"response/{made_up.NOT_RISING}" in drawn
     assert all(svg.startswith(b"<?xml") for svg in drawn.values())
