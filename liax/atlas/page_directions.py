@@ -43,13 +43,14 @@ def directions_section(shown: Shown, drawn: Mapping[str, bytes]) -> str:
         "<label><input type=checkbox id=dead checked> dead ones too</label><span class=muted id=shown></span></div>"
     )
     return (
-        "<h2 id=directions>Directions</h2><p>Each was moved by itself on every person. Slope: change of a control in "
-        "SDs of held-out frames for one SD of the direction's code. Selectivity: how much of all that it moves is its "
-        "strongest control or akin to that. R²: how straight the response is; monotone: how steadily it goes. "
-        "Drift: how much of the person's likeness is lost. Off-face: how much the picture changes where no face is. "
+        "<section><h2 id=directions>Directions</h2><p>Each was moved by itself on every person. Slope: change of a "
+        "control in SDs of held-out frames for one SD of the direction's code. Selectivity: how much of all that it "
+        "moves is its strongest control or akin to that. R²: how straight the response is; monotone: how steadily it "
+        "goes. Drift: how much of the person's likeness is lost. Off-face: how much the picture changes where no face "
+        "is. "
         f"Slopes below {SMALL:.0%} of a direction's strongest are left out.</p>"
         f"{_effects(shown, drawn)}{tools}{heads('directions', _TEXTS, _NUMBERS)}"
-        f"<div class='list directions'>{rows}</div>"
+        f"<div class='list directions'>{rows}</div></section>"
     )
 
 

@@ -77,7 +77,7 @@ def observation_section(observational: Mapping[str, Any]) -> str:
     )
     reason = observational.get("reason", "")
     by_control = observational.get("informativeness_by_control") or {}
-    bars = value_bars([(escape(words(name)), value) for name, value in by_control.items()], 1.0)
+    bars = value_bars([(escape(words(name)), value) for name, value in by_control.items()], 1.0, sign=False)
     told = opens("<span class=name>Of which controls codes tell, R²</span>", bars) if by_control else ""
     why = f"<p><b>No numbers: {escape(reason)}.</b></p>" if reason else ""
     return (

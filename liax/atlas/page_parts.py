@@ -57,17 +57,19 @@ def signed(value: float, digits: int = 3) -> str:
     return "0" if value == 0 else f"{value:+.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
-def value_bars(values: Iterable[tuple[str, float]], most: float) -> str:
+def value_bars(values: Iterable[tuple[str, float]], most: float, sign: bool = True) -> str:
     """A line for each value with its bar, of another colour below 0.
 
     Args:
         values: what it is (HTML), and how much.
         most: the magnitude that fills a bar.
+        sign: whether a + is written.
     """
     lines = []
     for what, value in values:
         width = _BAR_REM * min(abs(value) / most, 1.0)
         below = " below" if value < 0 else ""
+        text = signed(value, 2) if sign else f"{value:.2f}"
         bar = f"<span class='bar{below}' style='width:{width:.2f}rem'></span>"
-        lines.append(f"<tr><td>{what}<td class=number>{signed(value, 2)}<td>{bar}")
+        lines.append(f"<tr><td>{what}<td class=number>{text}<td>{bar}")
     return f"<table class=slim>{''.join(lines)}</table>"

@@ -12,6 +12,7 @@ h3 { font-size: .95rem; margin: .9rem 0 .2rem } h3:first-child { margin-top: .4r
 .tiles { margin: .8rem 0 } .tiles div { background: var(--tint) }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; margin: .6rem 0 1rem } .muted { color: var(--soft) }
 .list { border-top: 1px solid var(--line); margin: .5rem 0 1rem }
+.directions > details { scroll-margin-top: 3.6rem }
 .list > details { border-bottom: 1px solid var(--line) }
 .row { display: grid; gap: .1rem .9rem; align-items: baseline; padding: .4rem .3rem }
 .controls .row { grid-template-columns: 8rem 8rem minmax(11rem, 1fr) 9rem 5.5rem 3.4rem 4.4rem }
@@ -50,7 +51,7 @@ pre { background: var(--tint); padding: .6rem .8rem; border-radius: 6px; margin:
   .directions .row { display: flex; flex-wrap: wrap; gap: 0 .8rem } .row .n { text-align: left }
   .directions .row span:nth-child(2) { flex: 1 1 60% }
   .row .n::before { content: attr(data-label) " "; color: var(--soft); font-size: 12px } .row .n:empty { display: none }
-  .tools { position: static }
+  .tools { position: static } .numbers td:last-child { min-width: 9.5rem }
 }
 """
 """Added to `liax.html_page`'s. Text on its ground has a contrast of 4.5 or more."""
