@@ -29,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--controls",
         metavar="FILE",
-        help="JSON file about the model's directions (default: the checkpoint's controls.json, if it has one)",
+        help="controls.json that `liax atlas` wrote for this checkpoint (default: the one in it, if there is one)",
     )
     parser.add_argument(
         "--tracking-uri", help="MLflow's address (default: MLFLOW_TRACKING_URI, else mlflow.db in this folder)"

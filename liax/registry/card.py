@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from liax import storage
+from liax.controls_file import ControlsFile
 from liax.errors import UserError
+from liax.inference.controls import Controls
 from liax.model.config import ModelConfig
 from liax.registry.origin import UNKNOWN, Origin, training_set
 from liax.shards import CommitSample
@@ -31,6 +33,9 @@ A LIA-X network (arXiv 2508.09959): it animates a portrait with the motion of a 
 ## Evaluation
 {evaluation}
 
+## Controls
+{controls}
+
 ## Training data
 {data}
 
@@ -53,7 +58,14 @@ _VALIDATION = "val_"
 _SPLITS = ("train", "val", "test")
 
 
-def model_card(name: str, state: CheckpointState, config: ModelConfig, origin: Origin, evaluation: str | None) -> str:
+def model_card(
+    name: str,
+    state: CheckpointState,
+    config: ModelConfig,
+    origin: Origin,
+    evaluation: str | None,
+    controls: ControlsFile | None = None,
+) -> str:
     """The card's Markdown.
 
     Args:
@@ -62,6 +74,7 @@ def model_card(name: str, state: CheckpointState, config: ModelConfig, origin: O
         config: of the network.
         origin: of the checkpoint.
         evaluation: what `evaluation_table` gave; None for none.
+        controls: what was measured of its directions; None where nothing was.
     """
     return _TEMPLATE.format(
         name=name,
@@ -72,6 +85,7 @@ def model_card(name: str, state: CheckpointState, config: ModelConfig, origin: O
         code=_code(origin),
         metrics=_metrics_table(state, origin),
         evaluation=evaluation or "None was given: `liax evaluate`, then `liax register … --evaluation`.",
+        controls=_controls_table(controls),
         data=_data_report(origin),
         settings=origin.settings,
     )
@@ -122,6 +136,30 @@ def _metrics_table(state: CheckpointState, origin: Origin) -> str:
     else:
         return "Not known: the run has no summary of this step, and nothing was validated at it."
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {values[name]:.4f} |" for name in names), "", note])
+
+
+def _controls_table(file: ControlsFile | None) -> str:
+    if file is None:
+        return "Not measured: directions are moved by their numbers. `liax atlas`, then `liax register … --controls`."
+    choices = Controls(file.directions, file=file).choices()
+    rows = [
+        f"| {choice.name} | {choice.unit} | {choice.span[0]:+.3g} to {choice.span[1]:+.3g} "
+        f"| {'' if choice.error is None else f'{choice.error:.2g}'} | {choice.status} | {choice.meaning} |"
+        for choice in choices
+        if choice.status != "unavailable"
+    ]
+    lines = ["| | unit | safe range | mean error | | a positive value: |", "|---|---|---|---|---|---|", *rows]
+    refused = [choice for choice in choices if choice.status == "unavailable"]
+    if refused:
+        lines += ["", f"It cannot do: {'; '.join(f'{choice.name} ({choice.reason})' for choice in refused)}."]
+    if file.measured_on:
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in file.measured_on.items())
+        lines += [
+            "",
+            f"Changes from the portrait's own state, measured by `liax atlas` on people that they were not "
+            f"fitted on: {told}.",
+        ]
+    return "\n".join(lines)
 
 
 def _data_report(origin: Origin) -> str:

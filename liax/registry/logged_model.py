@@ -105,11 +105,11 @@ def signature() -> "ModelSignature":
 
     row: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.binary, "source"),
-        ColSpec(DataType.binary, "driving"),
+        ColSpec(DataType.binary, "driving", required=False),
         # Not an object with named properties: MLflow refuses a table in which only some rows have one.
         ColSpec(AnyType(), "options", required=False),
     ]
-    return ModelSignature(Schema(row), Schema([ColSpec(DataType.binary, "video")]))
+    return ModelSignature(Schema(row), Schema([ColSpec(DataType.binary, "result")]))
 
 
 def input_example() -> "DataFrame":

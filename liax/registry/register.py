@@ -1,7 +1,6 @@
 """From a checkpoint to a version of a registered model in MLflow, all of it or nothing."""
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from liax import storage
+from liax.controls_file import CONTROLS_FILE, ControlsFile, read_controls
 from liax.errors import JobError, UserError
+from liax.inference.controls import Controls
 from liax.model.config import ModelConfig
 from liax.registry.card import evaluation_table, model_card
 from liax.registry.logged_model import logged_model
@@ -22,7 +23,7 @@ from liax.tracking.client import address_in_use, connect, experiment_id, failure
 from liax.training.checkpoint import Checkpoint, open_checkpoint
 
 _EXPERIMENT = "liax"
-_WEIGHTS, _CONTROLS, _CARD = "model.safetensors", "controls.json", "README.md"
+_WEIGHTS, _CARD = "model.safetensors", "README.md"
 
 
 def register(
@@ -42,7 +43,7 @@ def register(
         name: of the registered model, made if there is none.
         alias: moved to the new version, or None.
         tracking_uri: MLflow's address, see `liax.tracking.address.tracking_uri`.
-        controls: names of the directions, a JSON file; None for the checkpoint's `controls.json`, if it has one.
+        controls: what `liax atlas` measured of these weights; None for the checkpoint's `controls.json`, if it has one.
         evaluation: output of an evaluation of these weights, whose table goes into the model card.
 
     Returns:
@@ -65,9 +66,9 @@ def register(
     client = connect(uri)
     with tempfile.TemporaryDirectory(prefix="liax-") as scratch:
         folder, origin = Path(scratch, FOLDER), origin_of(checkpoint)
-        config = _collect(folder, checkpoint, controls)
+        config, measured = _collect(folder, checkpoint, controls)
         table = evaluation_table(evaluation, _sha256(folder / _WEIGHTS)) if evaluation is not None else None
-        card = model_card(name, checkpoint.state, config, origin, table)
+        card = model_card(name, checkpoint.state, config, origin, table, measured)
         (folder / _CARD).write_text(card, encoding="utf-8")
         tags = {
             "steps": str(checkpoint.state.step),
@@ -96,7 +97,7 @@ def _upload(
     return version
 
 
-def _collect(folder: Path, checkpoint: Checkpoint, controls: str | None) -> ModelConfig:
+def _collect(folder: Path, checkpoint: Checkpoint, controls: str | None) -> tuple[ModelConfig, ControlsFile | None]:
     """Copy the model's files, each as it was written, into a new folder."""
     from liax.model.weights import load_model
 
@@ -110,19 +111,13 @@ def _collect(folder: Path, checkpoint: Checkpoint, controls: str | None) -> Mode
             if file in checkpoint.state.files and _sha256(folder / file) != checkpoint.state.files[file]:
                 raise UserError(f"{url} was changed or damaged since it was written: choose another checkpoint")
     if controls is not None:
-        (folder / _CONTROLS).write_bytes(storage.read_bytes(controls))
-    if (folder / _CONTROLS).exists():
-        _check_controls(folder / _CONTROLS, controls or storage.join(checkpoint.url, _CONTROLS))
-    return config
-
-
-def _check_controls(file: Path, named: str) -> None:
-    try:
-        found = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{named} is not JSON ({error}): give the names of the directions as a JSON object") from None
-    if not isinstance(found, dict):
-        raise UserError(f"{named} holds no JSON object: give the names of the directions as one")
+        (folder / CONTROLS_FILE).write_bytes(storage.read_bytes(controls))
+    if not (folder / CONTROLS_FILE).exists():
+        return config, None
+    url = controls or storage.join(checkpoint.url, CONTROLS_FILE)
+    measured = read_controls(url, _sha256(folder / _WEIGHTS))
+    Controls(config.directions, file=measured)  # raises where it is about a dictionary of another size
+    return config, measured
 
 
 def _add_version(

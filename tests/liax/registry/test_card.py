@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from liax.controls_file import ControlsFile
 from liax.errors import UserError
 from liax.model.config import preset
 from liax.registry.card import evaluation_table, model_card
@@ -14,6 +15,7 @@ from liax.shards import ShardSet
 from liax.training.checkpoint import CheckpointState, open_checkpoint
 from liax.training.run_record import RunRecord, write_run
 from tests.checkpoints import write
+from tests.measured_controls import controls_file
 from tests.moving_shapes import write_shapes
 
 
@@ -22,10 +24,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_shapes(tmp_path_factory.mktemp("shards"), clips=5, validation=2)
 
 
-def card(origin: Origin, evaluation: str | None = None, **state: Any) -> str:
+def card(origin: Origin, evaluation: str | None = None, controls: ControlsFile | None = None, **state: Any) -> str:
     values = {"files": {}, "sizes_bytes": {}, "versions": {}, "updates": {}, "pairs": 0, "skipped": 0}
     whole = CheckpointState.model_validate({"step": 2, "score": None, "identity": "x", **values, **state})
-    return model_card("face", whole, preset("tiny", 64), origin, evaluation)
+    return model_card("face", whole, preset("tiny", 64), origin, evaluation, controls)
 
 
 def section(text: str, title: str) -> str:
@@ -80,7 +82,7 @@ def test_an_evaluation_is_quoted_if_it_is_of_these_weights(tmp_path: Path) -> No
     (tmp_path / "summary.json").write_text(json.dumps({"model": {"sha256": "a" * 64}}))
     (tmp_path / "table.md").write_text("# /home/me/run\n\n- clips: 7\n\n## self-reenactment\n\n| L1 | 0.1 |\n")
     told = card(Origin(str(tmp_path), ""), evaluation_table(f"{tmp_path}/", "a" * 64))
-    assert "## Evaluation\n- clips: 7\n\n### self-reenactment\n\n| L1 | 0.1 |\n\n## Training data" in told
+    assert "## Evaluation\n- clips: 7\n\n### self-reenactment\n\n| L1 | 0.1 |\n\n## Controls" in told
     assert "/home/me" not in told
     with pytest.raises(UserError, match="is the evaluation of other weights"):
         evaluation_table(str(tmp_path), "b" * 64)
@@ -89,6 +91,17 @@ def test_an_evaluation_is_quoted_if_it_is_of_these_weights(tmp_path: Path) -> No
         evaluation_table(str(tmp_path), "a" * 64)
     with pytest.raises(UserError, match="no such file"):
         evaluation_table(str(tmp_path / "gone"), "a" * 64)
+
+
+def test_controls_are_listed_with_units_ranges_and_errors(tmp_path: Path) -> None:
+    assert "Not measured" in section(card(Origin(str(tmp_path), "")), "Controls")
+    measured = controls_file().model_copy(update={"measured_on": {"people": 16, "set_id": "abc"}})
+    told = section(card(Origin(str(tmp_path), ""), controls=measured), "Controls")
+    assert "| yaw | deg | -15 to +18 | 0.8 | certified | the head turns to its left |" in told
+    assert "| smile | share | -0.2 to +0.6 | 0.08 | approximate | the mouth smiles |" in told
+    assert "| blink_left" not in told
+    assert "It cannot do: blink_left (also closes the right eye)." in told
+    assert "people 16, set id abc." in told
 
 
 def test_a_checkpoints_origin_is_read_from_its_run(tmp_path: Path) -> None:

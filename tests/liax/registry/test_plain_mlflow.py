@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]
 
 MODEL = "models:/face@champion"
 OPTIONS: tuple[dict[str, Any] | None, ...] = (None, {"mode": "absolute"})
-"""Of the rows that are asked for: without any, and with one of six."""
+"""Of the rows that are asked for: without any, and with one of them."""
 
 SAME_LEVELS = 0.5
 """Mean difference of the same video made twice, in levels of 0 to 255. In another thread PyTorch may add up in another

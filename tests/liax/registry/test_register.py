@@ -15,10 +15,12 @@ from mlflow.exceptions import MlflowException
 from jobs.register import run
 from liax.errors import JobError, UserError, run_main
 from liax.evaluation.subject import find_subject
+from liax.inference.animator import Animator
 from liax.registry.pull import pull
 from liax.registry.register import register
 from liax.tracking.client import connect
 from tests.checkpoints import write
+from tests.measured_controls import controls_file, write_controls
 from tests.mlflow_server import free_port
 
 
@@ -91,20 +93,28 @@ def test_controls_and_an_evaluation_go_with_it(two_checkpoints: tuple[str, str],
     measured = {"model": {"sha256": hashlib.sha256(weights).hexdigest()}}
     (tmp_path / "summary.json").write_text(json.dumps(measured))
     (tmp_path / "table.md").write_text("# model\n\n## self-reenactment\n")
-    given = tmp_path / "yaw.json"
-    given.write_text('{"yaw": [3]}')
+    given = write_controls(tmp_path, hashlib.sha256(weights).hexdigest())
     line = [two_checkpoints[1], "--name", "face", "--tracking-uri", address]
     assert run_main(run, [*line, "--controls", str(given), "--evaluation", str(tmp_path)]) == 0
     pulled = pull("models:/face/1", tmp_path / "pulled", address)
     assert (pulled / "controls.json").read_bytes() == given.read_bytes()
-    assert "### self-reenactment" in (pulled / "README.md").read_text()
+    card = (pulled / "README.md").read_text()
+    assert "### self-reenactment" in card
+    assert "| yaw | deg | -15 to +18 | 0.8 | certified | the head turns to its left |" in card
+    assert "It cannot do: blink_left (also closes the right eye)." in card
+    animator = Animator.from_pretrained("models:/face/1", "cpu", tracking_uri=address)
+    assert animator.controls.delta({"yaw": 10})[0] == 1
     tags = connect(address).get_model_version("face", "1").tags
     assert tags["sha256/controls.json"] == hashlib.sha256(given.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize(
-    ("given", "why"), [("[1]", "holds no JSON object"), ("{", "is not JSON"), (None, "no such file")]
-)
+@pytest.mark.parametrize(("given", "why"), [
+    ("[1]", "holds no controls"),
+    ("{", "is not JSON"),
+    ('{"yaw": [3]}', "unknown configuration key 'yaw' in .*controls.json|'model_sha256' is not set"),
+    (controls_file("c0ffee").model_dump_json(), "belongs to another model"),
+    (None, "no such file"),
+])  # fmt: skip
 def test_controls_that_are_none_are_refused(
     given: str | None, why: str, two_checkpoints: tuple[str, str], tmp_path: Path, address: str
 ) -> None:
@@ -113,6 +123,24 @@ def test_controls_that_are_none_are_refused(
     with pytest.raises(UserError, match=why):
         register(two_checkpoints[1], "face", None, address, controls=str(tmp_path / "controls.json"))
     assert nothing_is_left(address)
+
+
+def test_controls_in_the_checkpoint_go_with_it_if_they_are_its_own(
+    two_checkpoints: tuple[str, str], tmp_path: Path, address: str
+) -> None:
+    copy = tmp_path / "checkpoints" / "00000002"
+    shutil.copytree(two_checkpoints[1], copy)
+    weights = hashlib.sha256((copy / "model.safetensors").read_bytes()).hexdigest()
+    write_controls(copy, weights, directions=19)
+    with pytest.raises(UserError, match="those of 19 directions, and this model has 20"):
+        register(str(copy), "face", None, address)
+    write_controls(copy, "c0ffee")
+    with pytest.raises(UserError, match=r"00000002/controls\.json belongs to another model"):
+        register(str(copy), "face", None, address)
+    assert nothing_is_left(address)
+    write_controls(copy, weights)
+    register(str(copy), "face", None, address)
+    assert (pull("models:/face/1", tmp_path / "pulled", address) / "controls.json").exists()
 
 
 def test_an_evaluation_of_other_weights_is_refused(

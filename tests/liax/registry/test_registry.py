@@ -76,11 +76,12 @@ def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: p
     model = mlflow.pyfunc.load_model("models:/face@candidate")
     schema = model.metadata.signature.inputs
     assert schema.input_names() == ["source", "driving", "options"]
-    assert schema.required_input_names() == ["source", "driving"]
+    assert schema.required_input_names() == ["source"]
     seen = []
     inner = model.unwrap_python_model()
     inner.__dict__["_animator"] = Recorder(seen)
     many = {"face": "all", "paste_back": True, "controls": {"3": 1, "yaw": 0.5}, "start_frame": "auto", "mode": None}
+    many["unsafe"] = True
     given = [None, {"crop": "false", "paste_back": "True"}, {"mode": "absolute"}, {"start_frame": 2.0}, many]
     rows = [{}, *({"options": options} for options in given)]
     answer = model.predict(pandas.DataFrame([{"source": b"s", "driving": b"d", **row} for row in rows]))
@@ -90,9 +91,33 @@ def test_plain_mlflow_loads_it_and_takes_sparse_options(uri: str, monkeypatch: p
     assert model.predict([{"source": b"s", "driving": b"d", "options": {}}]) == [b"s+d"]
     with pytest.raises(MlflowException, match="unknown option 'speed'"):
         model.predict([{"source": b"s", "driving": b"d", "options": {"speed": 2}}])
-    for option in ("crop", "paste_back"):
+    for option in ("crop", "paste_back", "unsafe"):
         with pytest.raises(MlflowException, match="'no' is neither true nor false"):
             model.predict([{"source": b"s", "driving": b"d", "options": {option: "no"}}])
+
+
+def test_plain_mlflow_edits_a_row_without_a_driving_video(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    model = mlflow.pyfunc.load_model("models:/face@candidate")
+    seen: list[dict[str, object]] = []
+    model.unwrap_python_model().__dict__["_animator"] = Recorder(seen)
+    options = {"controls": {"yaw": 10}, "absolute": True, "unsafe": "false"}
+    assert model.predict([{"source": b"s", "options": options}]) == [b"s edited"]
+    assert seen == [{"controls": {"yaw": 10.0}, "absolute": True, "unsafe": False}]
+    both = [{"source": b"s", "driving": b"d"}, {"source": b"t", "options": {"controls": {"3": 1}}}]
+    assert model.predict(both) == [b"s+d", b"t edited"]
+    assert model.predict(pandas.DataFrame(both)) == [b"s+d", b"t edited"]
+    for row, text in (
+        ({"source": b"s"}, "a row has no driving: give a video file's bytes, or options.controls"),
+        ({"source": b"s", "options": {"crop": False}}, "a row has no driving"),
+        ({"source": b"s", "options": {"controls": {"3": 1}, "mode": "absolute"}}, "'mode' needs a driving video"),
+        ({"source": b"s", "driving": b"d", "options": {"absolute": True}}, "'absolute' takes no driving video"),
+    ):
+        with pytest.raises(MlflowException, match=text):
+            model.predict([row])
 
 
 class Recorder:
@@ -104,6 +129,10 @@ class Recorder:
     def animate(self, source: Path, driving: Path, out: Path, **options: object) -> None:
         self._seen.append(options)
         out.write_bytes(source.read_bytes() + b"+" + driving.read_bytes())
+
+    def edit(self, source: Path, out: Path, **options: object) -> None:
+        self._seen.append(options)
+        out.write_bytes(source.read_bytes() + b" edited")
 
 
 def test_a_damaged_checkpoint_is_not_registered(trained: str, uri: str, tmp_path: Path) -> None:
