@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liax.atlas.couplings import apart
-from liax.atlas.effects import MONOTONE, Effects, Spread, effects
+from liax.atlas.effects import MONOTONE, Effects, Spread, effects, mean_of_found
 from liax.atlas.response import Path, Response
-from liax.attributes import CONTROLS
+from liax.attributes import CONTROLS, readout
 from liax.evaluation.codes import DEAD_SHARE
 
 Floats = NDArray[np.float64]
@@ -37,10 +37,16 @@ GAIN = 0.1
 KEPT_SPAN = 0.5
 """A further direction must leave this share of the control's span, and the whole of it where that is too small to be of
 use already: directions have their own measured ranges, and the first to end ends all. Our choice."""
+MOST_FALL = 0.1
+"""By what its directions do alone, level by level, a control may fall back by this share of its reach on its way up: a
+direction that closes an eye forwards need not open it backwards. Our choice, less than what is allowed to be found (see
+`liax.atlas.verdict`).
+"""
 LEAST_DETECTED = 0.8
 """A direction that loses more faces than this is not used. Our choice: the safe range is cut further (see
 `liax.atlas.calibrate`), and half a path's levels lie within a third of its length."""
 
+_FORETOLD = 21  # places along a path at which its response is foretold
 _WITHIN = 1 - 1e-6
 """Ranges are kept after rounding to float32, too."""
 
@@ -52,7 +58,8 @@ class _Directions:
     Args:
         effects: of them.
         unit_PM: δ of each, for a coefficient of 1.
-        low_P, high_P: the coefficients between which each was measured.
+        levels_PL: the coefficients at which each was measured.
+        change_PLC: what was found there, the mean over people, in SDs.
         usable_P: those that a control may be made of.
         error_PC: standard errors of effects.
         spread_C: one SD of each control, in its unit.
@@ -60,8 +67,8 @@ class _Directions:
 
     effects: Effects
     unit_PM: Floats
-    low_P: Floats
-    high_P: Floats
+    levels_PL: Floats
+    change_PLC: Floats
     usable_P: NDArray[np.bool_]
     error_PC: Floats
     spread_C: Floats
@@ -115,8 +122,8 @@ def _known(response: Response, spread: Spread) -> _Directions:
     return _Directions(
         effects=found,
         unit_PM=response.unit_PM.astype(np.float64),
-        low_P=response.levels_PL.min(axis=1).astype(np.float64),
-        high_P=response.levels_PL.max(axis=1).astype(np.float64),
+        levels_PL=response.levels_PL.astype(np.float64),
+        change_PLC=mean_of_found(response.changes_NPLA.astype(np.float64) @ readout().T / spread.control_C, axis=0),
         usable_P=usable(found, spread),
         error_PC=sd_PC / np.sqrt(np.maximum(found.people_PC, 1)),
         spread_C=spread.control_C,
@@ -142,6 +149,7 @@ def _choose(directions: _Directions, name: str) -> _Chosen | None:
         others = [int(place) for place in np.flatnonzero(directions.usable_P) if place not in best.chosen_K]
         wider = [_weigh(directions, name, [*best.chosen_K, place]) for place in others]
         wider = [one for one in wider if one.high - one.low >= kept and one.cost <= (1 - GAIN) * best.cost]
+        wider = [one for one in wider if _falls(directions, target, one) <= MOST_FALL]
         if not wider:
             break
         best = min(wider, key=lambda one: one.cost)
@@ -167,9 +175,22 @@ def _range(directions: _Directions, chosen_K: list[int], weight_K: Floats) -> tu
     """The coefficients of weights in SDs between which each direction stays within its measured range."""
     per_K = weight_K * directions.effects.scale_P[chosen_K]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends_2K = np.stack([directions.low_P[chosen_K], directions.high_P[chosen_K]]) / per_K
+        ends_2K = directions.levels_PL[chosen_K][:, [0, -1]].T / per_K
     ends_2K = ends_2K[:, per_K != 0]
     return float(ends_2K.min(axis=0).max()), float(ends_2K.max(axis=0).min())
+
+
+def _falls(directions: _Directions, target: int, chosen: _Chosen) -> float:
+    """The largest fall of a control on its way up, in shares of its reach, if directions add up as they are alone."""
+    along_U = np.linspace(chosen.low, chosen.high, _FORETOLD)
+    change_U = np.zeros(_FORETOLD)
+    for place, weight in zip(chosen.chosen_K, chosen.weight_K, strict=True):
+        change_L = directions.change_PLC[place, :, target]
+        there_L = np.isfinite(change_L)
+        coefficients_U = along_U * weight * directions.effects.scale_P[place]
+        change_U += np.interp(coefficients_U, directions.levels_PL[place, there_L], change_L[there_L])
+    reach = float(np.ptp(change_U))
+    return float((np.maximum.accumulate(change_U) - change_U).max()) / reach if reach > 0 else 0.0
 
 
 def _path(directions: _Directions, name: str, chosen: _Chosen, count: int) -> Path:
