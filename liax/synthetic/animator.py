@@ -57,7 +57,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted("left eye closes", {"blink_left": 0.45}, by="rise"),
     Planted("nothing"),
     Planted("up, whichever way", {"pitch_deg": 5.0}, by="magnitude"),
-    Planted("mouth", {"mouth_open": 0.16}),
+    Planted("mouth", {"mouth_open": 0.3}, by="rise"),
     Planted("pitch", {"pitch_deg": 5.0}),
     Planted("both eyes close", {"blink_left": 0.45, "blink_right": 0.45}, by="rise"),
     Planted("roll", {"roll_deg": 5.0}),
@@ -79,7 +79,7 @@ class SyntheticAnimator:
     """See the module.
 
     Pictures are known again by their bytes: only those that this animator has drawn, or a copy of it that shares its
-    people (`shuffled`, `mixed`), can be encoded, and a picture from a lossy file cannot.
+    people (`shuffled`, `mixed`, `scrambled`), can be encoded, and a picture from a lossy file cannot.
 
     Args:
         planted: what the directions do, before `mixing_MM`.
@@ -109,6 +109,7 @@ class SyntheticAnimator:
         random = np.random.default_rng([seed, 21])
         self._dictionary_DM = np.linalg.qr(random.normal(size=(style_dim, self.directions)))[0]
         self._style_dim, self._seed = style_dim, seed
+        self._scrambled: int | None = None
         self._person = cache(lambda number: person(number, size_px))
         self._known: dict[bytes, tuple[int, NDArray[np.float64]]] = {}
 
@@ -123,8 +124,9 @@ class SyntheticAnimator:
 
     def motion(self, pictures: Sequence[Picture]) -> Tensor:
         """See `Rendering.motion`. Raises UserError for a picture that it has not drawn."""
-        planted_BM = np.stack([self._recognised(picture)[1] for picture in pictures])
-        return torch.from_numpy((planted_BM @ self._mixing_MM).astype(np.float32))
+        known = [self._recognised(picture) for picture in pictures]
+        codes_BM = np.stack([planted_M @ self._mixing(number) for number, planted_M in known])
+        return torch.from_numpy(codes_BM.astype(np.float32))
 
     def navigate(
         self, z_BD: Tensor, a_BM: Tensor, start_BM: Tensor | None = None, source_BM: Tensor | None = None
@@ -150,7 +152,7 @@ class SyntheticAnimator:
 
     def picture(self, number: int, codes_M: NDArray[np.floating]) -> Picture:
         """Person `number` with these coefficients, uint8 S×S×C; it can be encoded from now on."""
-        planted_M = self._mixing_MM @ np.asarray(codes_M, dtype=np.float64)
+        planted_M = self._mixing(number) @ np.asarray(codes_M, dtype=np.float64)
         motion, light = self._shown(self._person(number), planted_M)
         drawn_HWC = self._draw(self._person(number), motion, light)
         # A picture that two codes give, as a direction that does nothing makes them, is known by the first.
@@ -161,7 +163,7 @@ class SyntheticAnimator:
         """Coefficients F×M, independent and normal with the planted spread, and person `number` so moved."""
         random = np.random.default_rng([number, seed, 22])
         spread_M = np.array([one.spread for one in self.planted])
-        codes_FM = (random.normal(size=(count, self.directions)) * spread_M) @ self._mixing_MM
+        codes_FM = (random.normal(size=(count, self.directions)) * spread_M) @ self._mixing(number)
         return codes_FM.astype(np.float32), [self.picture(number, codes_M) for codes_M in codes_FM]
 
     def truth(self, picture_HWC: Picture) -> tuple[Person, Motion, float]:
@@ -179,9 +181,14 @@ class SyntheticAnimator:
         return self._copy(mixing_MM)
 
     def mixed(self, seed: int) -> "SyntheticAnimator":
-        """The same model with a random dictionary: each direction does a little of everything."""
-        random = np.random.default_rng([seed, 24])
-        return self._copy(np.linalg.qr(random.normal(size=(self.directions, self.directions)))[0])
+        """The same motions in another basis: each direction does a little of everything, the same to everybody."""
+        return self._copy(self._rotation(seed, 24))
+
+    def scrambled(self, seed: int) -> "SyntheticAnimator":
+        """A random dictionary: each direction does a little of everything, and something else to each person."""
+        copy = self._copy(np.eye(self.directions))
+        copy._scrambled = seed
+        return copy
 
     def _copy(self, mixing_MM: NDArray[np.float64]) -> "SyntheticAnimator":
         copy = type(self)(self.planted, self.size_px, self._mixing_MM @ mixing_MM, self._style_dim, self._seed + 1)
@@ -190,6 +197,16 @@ class SyntheticAnimator:
 
     def _draw(self, who: Person, motion: Motion, light: float) -> Picture:
         return who.draw(motion, light)
+
+    def _mixing(self, number: int) -> NDArray[np.float64]:
+        """What makes planted coefficients of person `number`'s: M×M."""
+        if self._scrambled is None:
+            return self._mixing_MM
+        return self._mixing_MM @ self._rotation(self._scrambled, 26, number)
+
+    def _rotation(self, *seeds: int) -> NDArray[np.float64]:
+        random = np.random.default_rng(seeds)
+        return np.asarray(np.linalg.qr(random.normal(size=(self.directions, self.directions)))[0])
 
     def _shown(self, who: Person, planted_M: NDArray[np.float64]) -> tuple[Motion, float]:
         """The motion and light of a person with these planted coefficients."""

@@ -61,9 +61,9 @@ def person(number: int, size_px: int) -> Person:
         yaw_deg=random.uniform(-4, 4),
         pitch_deg=random.uniform(-2, 2),
         roll_deg=random.uniform(-2, 2),
-        # The photograph's broad smile is half taken back, so that there is room for more and for less; so the mouth.
+        # The photograph's broad smile is half taken back, so that there is room for more and for less.
         smile=random.uniform(-1.25, -1.1),
-        mouth_open=random.uniform(0.33, 0.38),
+        mouth_open=random.uniform(0.0, 0.05),
     )
     y_HW, x_HW = (np.mgrid[0:size_px, 0:size_px] + 0.5) / size_px
     far_HW = np.hypot((x_HW - centre_x) * AROUND_FACE / across, y_HW - centre_y) / height

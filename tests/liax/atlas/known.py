@@ -1,6 +1,8 @@
 """A model whose truth is known, at no cost: what it does is read from the table, and nothing is drawn or looked at."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from liax.atlas.second import SECOND_ATTRIBUTES
 from liax.atlas.trace import trace
 from liax.attributes import ATTRIBUTES
 from liax.pictures import Picture
-from liax.synthetic.animator import SyntheticAnimator
+from liax.synthetic.animator import PLANTED, Planted, SyntheticAnimator
 from liax.synthetic.motion import Motion
 from liax.synthetic.people import Person
 
@@ -21,8 +23,8 @@ SIDE_PX = 8
 class UndrawnAnimator(SyntheticAnimator):
     """Its pictures are noise that no two motions share."""
 
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **{"size_px": SIDE_PX, **options})  # type: ignore[arg-type]
+    def __init__(self, planted: Sequence[Planted] = PLANTED, size_px: int = SIDE_PX, *args: Any) -> None:
+        super().__init__(planted, size_px, *args)
 
     def _draw(self, who: Person, motion: Motion, light: float) -> Picture:
         # Rounded, as float32 is not exact in a batch of another size.
