@@ -17,12 +17,17 @@ class ModelChoice(Config):
     """Name of the network's layout: tiny, small, base, middle or large."""
     size_px: int | None = None
     """Side of the pictures in pixels, where it is not the preset's."""
+    directions: int | None = None
+    """Size of the motion dictionary, where it is not the preset's."""
     discriminator_width: float | None = None
     """Width of the discriminator; None for the generator's."""
 
     def generator(self) -> ModelConfig:
-        """The generator's layout. Raises UserError for an unknown preset or size."""
-        return preset(self.preset, self.size_px)
+        """The generator's layout. Raises UserError for an unknown preset or size, or too many directions."""
+        layout = preset(self.preset, self.size_px)
+        if self.directions is None:
+            return layout
+        return build(ModelConfig, layout.model_dump() | {"directions": self.directions}, "model.directions")
 
     def discriminator(self) -> DiscriminatorConfig:
         """The discriminator's layout. Raises UserError for a width that it, or the generator, cannot have."""
@@ -239,4 +244,6 @@ class TrainConfig(Config):
         for name in ("ingest", "loader_workers", "prefetch_steps", "cache_bytes", "cache_folder"):
             values["data"].pop(name)
         values["loss"].pop("perceptual_weights")  # where the file is, not what is in it
+        if values["model"]["directions"] is None:  # runs that began before there was this setting go on
+            values["model"].pop("directions")
         return config_id({**values, "set_id": set_id})

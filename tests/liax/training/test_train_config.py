@@ -71,3 +71,14 @@ def test_a_run_is_the_same_whoever_computes_it_and_however_long() -> None:
     others = [load("seed=1"), load("batch=8"), load("data.least_gap_frames=2"), load("loss.sparsity_weight=0")]
     assert len({config.identity("set") for config in [load(), *others]}) == 5
     assert load().identity("set") != load().identity("other")
+
+
+def test_a_dictionarys_size_can_be_chosen_and_older_runs_keep_their_identity() -> None:
+    """The identity is written beside runs: one that began before there was the setting must go on."""
+    assert load("model.preset=tiny").model.generator().directions == 20
+    assert load("model.preset=tiny", "model.directions=12").model.generator().directions == 12
+    assert load("model.directions=12").identity("x") != load().identity("x")
+    assert TrainConfig(shards="a", output="b").identity("x") == "c74c09dd900b"
+    for wrong in (0, 65):
+        with pytest.raises(UserError, match=r"model\.directions"):
+            load("model.preset=tiny", f"model.directions={wrong}").model.generator()
