@@ -49,9 +49,22 @@ def directions_section(shown: Shown, drawn: Mapping[str, bytes]) -> str:
         "goes. Drift: how much of the person's likeness is lost. Off-face: how much the picture changes where no face "
         "is. "
         f"Slopes below {SMALL:.0%} of a direction's strongest are left out.</p>"
-        f"{_effects(shown, drawn)}{tools}{heads('directions', _TEXTS, _NUMBERS)}"
+        f"{_together(shown)}{_effects(shown, drawn)}{tools}{heads('directions', _TEXTS, _NUMBERS)}"
         f"<div class='list directions'>{rows}</div></section>"
     )
+
+
+def _together(shown: Shown) -> str:
+    """All directions in a sentence; nothing where they were not summed up."""
+    found = shown.scores.get("interventional") or {}
+    if not found:
+        return ""
+    names = {"selectivity": "selectivity", "linearity": "R²", "drift": "drift", "off_face": "off-face change"}
+    medians = [f"{title} {found[name]:.3g}" for name, title in names.items() if found.get(name) is not None]
+    if found.get("path_length") is not None:
+        medians.append(f"perceptual path length (mean) {found['path_length']:.3g}")
+    told = f" Of those, medians: {', '.join(medians)}." if medians else ""
+    return f"<p>{found['moving']} of {found['directions']} directions move something clearly.{escape(told)}</p>"
 
 
 def _effects(shown: Shown, drawn: Mapping[str, bytes]) -> str:

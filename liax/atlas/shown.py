@@ -24,9 +24,9 @@ class Shown:
         spread: the units of comparisons.
         controls: the measured controls.
         controls_response: what their paths did; None where none was traced.
-        scores: what there is of `passive` (see `liax.atlas.statistics`), `observational` (see that module), `stability`
-            (`liax.atlas.stability.Match.to_json`, by the other atlas); `unavailable`, observers that are missing, and
-            why; `left_out`, counts by kind and reason.
+        scores: what there is of `passive` (see `liax.atlas.statistics`), `observational` (see that module),
+            `interventional` (`liax.atlas.scores`), `stability` (`liax.atlas.stability.Match.to_json`, by the other
+            atlas); `unavailable`, observers that are missing, and why; `left_out`, counts by kind and reason.
         pictures: JPEG: `directions/NUMBER` and `controls/NAME` strips, `frames/NUMBER` the frames where a direction's
             coefficient is lowest and highest; what is not there is not shown.
     """

@@ -17,6 +17,7 @@ from liax.atlas.atoms import Atom, atoms
 from liax.atlas.effects import Effects, Spread, effects, spread_of
 from liax.atlas.observed import Observed
 from liax.atlas.response import Response
+from liax.atlas.scores import interventional
 from liax.atlas.shown import Shown
 from liax.atlas.statistics import passive
 from liax.atlas.strips import strip, to_jpeg
@@ -198,6 +199,7 @@ def scores(directions: int) -> dict[str, Any]:
                 },
             }
         },
+        "interventional": interventional(direction_effects(8, directions)),
         "unavailable": {"lpips": "no weights: give networks.alexnet=FILE"},
         "left_out": {"clips": {"unreadable": 2}, "paths": {}},
     }

@@ -112,6 +112,7 @@ def test_numbers_of_the_whole_dictionary(page: Page) -> None:
     assert {"codes", "observation", "stability"} <= set(page.ids(""))
     for text in ("3 directions are dead: 9, 10, 11.", "Observation confounds", "0.410", "learned on 12 people"):
         assert text in page.text
+    assert f"{DIRECTIONS - 3} of {DIRECTIONS} directions move something clearly. Of those, medians: sel" in page.text
     assert "runs/atlas-seed-1" in page.text
     assert "0.550" in page.text
     assert "95 % of draws stay within 0.100; p = 0.001" in page.text
@@ -122,6 +123,7 @@ def test_numbers_that_there_are_not(shown: Shown) -> None:
     nothing = dict.fromkeys(("disentanglement", "completeness", "informativeness", "mig", "sap"))
     unmatched = {"share_alike": None, "alike": 0.8, "matches": [], "still": [12, 12], "chance": {"permuted": None}}
     scores = {
+        "interventional": {"directions": 12, "moving": 0, "selectivity": None},
         "observational": {**nothing, "reason": "fewer than two controls vary", "informativeness_by_control": {}},
         "stability": {HOSTILE: unmatched},
     }
@@ -129,6 +131,8 @@ def test_numbers_that_there_are_not(shown: Shown) -> None:
     found = Page(index_html(bare, {name: b"" for name in plots(bare) if name.startswith("stability")}))
     assert "No numbers: fewer than two controls vary." in found.text
     assert "12 and 12" in found.text
+    assert "0 of 12 directions move something clearly." in found.text
+    assert "medians" not in found.text
     assert HOSTILE in found.text
     assert sum(tag == "script" for tag, _ in found.elements) == 1
 
