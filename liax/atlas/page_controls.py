@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from liax.atlas import charts
-from liax.atlas.page_parts import SYMBOLS, figure, heads, number_cell, opens, row, signed, value_bars
+from liax.atlas.page_parts import SYMBOLS, figure, heads, number_cell, opens, percent, row, signed, value_bars
 from liax.atlas.shown import Shown
 from liax.atlas.verdict import APPROXIMATE, CERTIFIED
 from liax.attributes import CONTROLS, DEGREES
@@ -15,9 +15,9 @@ from liax.html_page import image, words
 
 PROMISES: dict[Status, str] = {
     "certified": f"does what it is asked for on people that it was not fitted on: R² of {CERTIFIED.r2:g} or more, an "
-    f"error that one overlooks, and nothing else moved by more than {CERTIFIED.talk:.0%} of what it moves itself",
+    f"error that one overlooks, and nothing else moved by more than {percent(CERTIFIED.talk)} of what it moves itself",
     "approximate": f"moves the right way: R² of {APPROXIMATE.r2:g} or more, but with larger errors, or with up to "
-    f"{APPROXIMATE.talk:.0%} of its effect on something else; look at its pictures",
+    f"{percent(APPROXIMATE.talk)} of its effect on something else; look at its pictures",
     "unavailable": "this model cannot do it, or cannot be shown to; it is refused rather than guessed",
 }
 _TEXTS, _NUMBERS = ("control", "status", "what a positive value does"), ("safe range", "error", "R²", "2nd obs.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from liax.atlas.atoms import Atom
-from liax.atlas.page_parts import figure, heads, number_cell, opens, row, signed, value_bars
+from liax.atlas.page_parts import figure, heads, number_cell, opens, percent, row, signed, value_bars
 from liax.atlas.plots import SMALL, strong, widest
 from liax.atlas.shown import Shown
 from liax.html_page import image, words
@@ -48,7 +48,7 @@ def directions_section(shown: Shown, drawn: Mapping[str, bytes]) -> str:
         "moves is its strongest control or akin to that. R²: how straight the response is; monotone: how steadily it "
         "goes. Drift: how much of the person's likeness is lost. Off-face: how much the picture changes where no face "
         "is. "
-        f"Slopes below {SMALL:.0%} of a direction's strongest are left out.</p>"
+        f"Slopes below {percent(SMALL)} of a direction's strongest are left out.</p>"
         f"{_together(shown)}{_effects(shown, drawn)}{tools}{heads('directions', _TEXTS, _NUMBERS)}"
         f"<div class='list directions'>{rows}</div></section>"
     )
@@ -87,7 +87,7 @@ def _direction(atom: Atom, shown: Shown, drawn: Mapping[str, bytes]) -> str:
         number_cell("monotone", _share(atom.monotonicity)),
         number_cell("drift", _share(atom.drift, 3)),
         number_cell("off-face", _share(atom.off_face, 3)),
-        number_cell("detection", "" if atom.detection is None else f"{atom.detection:.0%}"),
+        number_cell("detection", "" if atom.detection is None else percent(atom.detection)),
         number_cell("SD", f"{atom.sd:.2g}"),
     ]
     body = _strips(atom, shown.pictures) + _charts(atom, len(shown.directions.people), slopes, drawn)

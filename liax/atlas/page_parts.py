@@ -57,6 +57,11 @@ def signed(value: float, digits: int = 3) -> str:
     return "0" if value == 0 else f"{value:+.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
+def percent(share: float) -> str:
+    """A share as it is read."""
+    return f"{100 * share:.0f} %"
+
+
 def value_bars(values: Iterable[tuple[str, float]], most: float, sign: bool = True) -> str:
     """A line for each value with its bar, of another colour below 0.
 
