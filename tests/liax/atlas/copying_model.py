@@ -13,6 +13,7 @@ from liax.model.weights import save_model
 from liax.synthetic.videos import write_video
 
 SIZE_PX = 128
+DIRECTIONS = 6
 PEOPLE = 4
 _ALWAYS_POSITIVE = 3.0
 """A bias by which a leaky ReLU passes values from -1 to 1 as they are, but for its gain."""
@@ -22,7 +23,7 @@ _BENT = 0.004
 def make_copying_model(folder: Path, seed: int = 0) -> str:
     """Save such a model and return its folder."""
     torch.manual_seed(seed)
-    model = LiaX(preset("tiny", SIZE_PX))
+    model = LiaX(preset("tiny", SIZE_PX).model_copy(update={"directions": DIRECTIONS}))
     with torch.no_grad():
         _pass_through(model)
     save_model(model, folder)

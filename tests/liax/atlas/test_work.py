@@ -20,7 +20,7 @@ from liax.attributes import ATTRIBUTES
 from liax.evaluation.attempts import ATTEMPTS, forget_attempts, started
 from liax.evaluation.clips import Clip, list_clips
 from liax.evaluation.subject import find_subject
-from tests.liax.atlas.copying_model import PEOPLE, make_copying_model, talks
+from tests.liax.atlas.copying_model import DIRECTIONS, PEOPLE, make_copying_model, talks
 from tests.liax.evaluation.evaluated import map_here
 
 
@@ -57,7 +57,7 @@ def seen(given: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> It
 def test_clips_are_observed_as_they_are(seen: tuple[Work, list[Clip], Seen]) -> None:
     _, clips, found = seen
     observed = found.observed
-    assert observed.codes_FM.shape == (4 * PEOPLE, 20)
+    assert observed.codes_FM.shape == (4 * PEOPLE, DIRECTIONS)
     assert not np.isnan(observed.attributes_FA).any()
     assert observed.frame_F.tolist() == [1, 4, 7, 10] * PEOPLE
     assert set(observed.person_F) == {clip.person for clip in clips}
@@ -85,7 +85,7 @@ def test_observing_again_does_nothing_and_gives_the_same(
 def test_people_are_moved_along_paths(seen: tuple[Work, list[Clip], Seen], monkeypatch: pytest.MonkeyPatch) -> None:
     work, _, found = seen
     people = [candidate.person for candidate in choose_people(found.candidates, PEOPLE)]
-    units_MM = np.eye(20, dtype=np.float32)
+    units_MM = np.eye(DIRECTIONS, dtype=np.float32)
     paths = [Way(str(index), units_MM[index], np.array([-400, 0, 400], dtype=np.float32)) for index in (0, 1)]
     forget_attempts(work.url)
     traced = trace_paths(work, people, paths, "trace")
@@ -106,7 +106,7 @@ def test_paths_are_drawn(seen: tuple[Work, list[Clip], Seen]) -> None:
 
     work, _, found = seen
     people = [candidate.person for candidate in found.candidates[:2]]
-    way = Way("0", np.eye(20, dtype=np.float32)[0], np.linspace(-1, 1, 9).astype(np.float32))
+    way = Way("0", np.eye(DIRECTIONS, dtype=np.float32)[0], np.linspace(-1, 1, 9).astype(np.float32))
     strips = draw_strips(work, people, {"direction 0": way})
     assert list(strips) == ["direction 0"]
     picture = Image.open(io.BytesIO(strips["direction 0"]))
@@ -135,7 +135,7 @@ def test_work_that_always_kills_its_worker_is_given_up(given: tuple[str, str], t
     found = observe(work, clips[:2])
     assert found.left_out == {"crashed": 1}
     person = found.candidates[0].person
-    way = Way("0", np.eye(20, dtype=np.float32)[0], np.array([-1, 0, 1], dtype=np.float32))
+    way = Way("0", np.eye(DIRECTIONS, dtype=np.float32)[0], np.array([-1, 0, 1], dtype=np.float32))
     for attempt in range(ATTEMPTS):
         storage.create_bytes(started(work.url, work.traced_id(person, way), attempt), b"")
     traced = trace_paths(work, [person], [way], "trace")
