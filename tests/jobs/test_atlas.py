@@ -25,7 +25,7 @@ from tests.moving_shapes import write_shapes
     [
         (["model=m", "output={out}"], "give shards= or videos=, one of the two"),
         (["model=m", "shards=s"], "'output' is not set"),
-        (["model=m", "output={out}", "shards=s", "levels=4"], "levels must be odd"),
+        (["model=m", "output={out}", "shards=s", "levels=6"], "levels must be odd"),
         (["model=m", "output={out}", "shards=s", "identites=8"], "did you mean 'identities'"),
         (["model={out}/none", "output={out}", "shards=s"], "no model in"),
     ],
