@@ -7,7 +7,7 @@ each coefficient does is written in a table, and can be asked for: `SyntheticAni
     animator = SyntheticAnimator()
     source = animator.encode([animator.portrait(7)])
     turned_M = np.zeros(animator.directions, dtype=np.float32)
-    turned_M[0] = 1.5                                     # direction 0 is yaw, 10 degrees a unit
+    turned_M[0] = 1.5                                     # direction 0 is yaw, 7.5 degrees a unit
     (picture,) = animator.decode(animator.navigate(source.z_BD, source.motion_BM + turned_M), source.features)
 
 Shapes: B batch, S side in pixels, C colours, D style width, M directions.
@@ -52,12 +52,12 @@ class Planted:
 
 
 PLANTED: tuple[Planted, ...] = (
-    Planted("yaw", {"yaw_deg": 10.0}),
-    Planted("yaw and smile", {"yaw_deg": 6.0, "smile": 0.45}),
+    Planted("yaw", {"yaw_deg": 7.5}),
+    Planted("yaw and smile", {"yaw_deg": 4.5, "smile": 0.45}),
     Planted("left eye closes", {"blink_left": 0.45}, by="rise"),
     Planted("nothing"),
     Planted("up, whichever way", {"pitch_deg": 5.0}, by="magnitude"),
-    Planted("mouth", {"mouth_open": 0.3}, by="rise"),
+    Planted("mouth", {"mouth_open": 0.34}, by="rise"),
     Planted("pitch", {"pitch_deg": 5.0}),
     Planted("both eyes close", {"blink_left": 0.45, "blink_right": 0.45}, by="rise"),
     Planted("roll", {"roll_deg": 5.0}),
@@ -152,7 +152,8 @@ class SyntheticAnimator:
 
     def picture(self, number: int, codes_M: NDArray[np.floating]) -> Picture:
         """Person `number` with these coefficients, uint8 S×S×C; it can be encoded from now on."""
-        planted_M = self._mixing(number) @ np.asarray(codes_M, dtype=np.float64)
+        # Rounded: float32 codes are no more exact, and what has not moved must be the same picture.
+        planted_M = np.round(self._mixing(number) @ np.asarray(codes_M, dtype=np.float64), 5)
         motion, light = self._shown(self._person(number), planted_M)
         drawn_HWC = self._draw(self._person(number), motion, light)
         # A picture that two codes give, as a direction that does nothing makes them, is known by the first.

@@ -1,17 +1,27 @@
-"""A model whose truth is known, at no cost: what it does is read from the table, and nothing is drawn or looked at."""
+"""Models whose truth is known, and an atlas of one of them.
+
+With `UndrawnAnimator` and `TruthObservers` that costs nothing: what the model does is read from the table, and nothing
+is drawn or looked at.
+"""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from liax.atlas.calibrate import certify
+from liax.atlas.effects import Effects, Spread, effects, spread_of
+from liax.atlas.fit import combine
 from liax.atlas.observed import Observed
 from liax.atlas.observers import Observing, Sighting
 from liax.atlas.response import Path, Response, stack
 from liax.atlas.second import SECOND_ATTRIBUTES
+from liax.atlas.statistics import levels
 from liax.atlas.trace import trace
 from liax.attributes import ATTRIBUTES
+from liax.controls_file import MeasuredControl
 from liax.pictures import Picture
 from liax.synthetic.animator import PLANTED, Planted, SyntheticAnimator
 from liax.synthetic.motion import Motion
@@ -95,3 +105,57 @@ def direction_paths(levels_ML: np.ndarray) -> tuple[Path, ...]:
     """Each direction alone."""
     eye_MM = np.eye(len(levels_ML), dtype=np.float32)
     return tuple(Path(str(number), eye_MM[number], levels_ML[number]) for number in range(len(levels_ML)))
+
+
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """What was measured of an animator.
+
+    Args:
+        directions: what each direction did to all people.
+        controls: by name, from the paths that half of them gave.
+    """
+
+    observed: Observed
+    spread: Spread
+    directions: Response
+    effects: Effects
+    controls: dict[str, MeasuredControl]
+
+    def weights(self, control: str) -> dict[int, float]:
+        """A control's, by direction."""
+        return self.controls[control].weights
+
+    def with_status(self, *status: str) -> set[str]:
+        """The controls of this status."""
+        return {name for name, control in self.controls.items() if control.status in status}
+
+
+def measure(
+    animator: SyntheticAnimator,
+    observers: Observing,
+    people: range,
+    frames_of: range,
+    frames: int = 12,
+    levels_count: int = 9,
+    only: tuple[str, ...] | None = None,
+) -> Atlas:
+    """An atlas, as `liax atlas` makes it.
+
+    Args:
+        people: whose faces are moved; controls are fitted on the first half.
+        frames_of, frames: whose frames are looked at unmoved, and how many of each.
+        only: the controls that are certified; None for all.
+    """
+    observed = observe(animator, observers, frames_of, frames)
+    spread = spread_of(observed)
+    directions = respond(animator, observers, people, direction_paths(levels(observed.codes_FM, levels_count)))
+    fit_N = np.arange(len(people)) < len(people) // 2
+    paths = combine(directions.of_people(fit_N), spread)
+    chosen = tuple(path for name, path in paths.items() if only is None or name in only)
+    if chosen:
+        moved = respond(animator, observers, people, chosen)
+        controls = certify(moved.of_people(fit_N), moved.of_people(~fit_N), spread)
+    else:
+        controls = certify(None, None, spread)
+    return Atlas(observed, spread, directions, effects(directions, spread), controls)
