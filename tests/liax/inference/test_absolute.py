@@ -4,19 +4,23 @@ The synthetic animator stands for a model, and MediaPipe measures: it sees some 
 by 10. The controls say 6, so that without a correction all would be missed.
 """
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from liax.attributes import CONTROLS, attributes_of, readout
 from liax.controls_file import ControlsFile, MeasuredControl
 from liax.errors import UserError
 from liax.face import Face, FaceFinder
 from liax.inference.absolute import Reached, reach, reach_all, wanted_values
+from liax.inference.animator import Animator
 from liax.inference.controls import Controls
-from liax.pictures import Picture
+from liax.pictures import Picture, load_picture
 from liax.synthetic.animator import SyntheticAnimator
 from tests.measured_controls import controls_file, measured_control
 
@@ -158,3 +162,17 @@ def test_only_what_can_be_measured_can_be_absolute(settings: dict, text: str) ->
 def test_a_model_that_was_not_measured_has_no_absolute_values() -> None:
     with pytest.raises(UserError, match="measure the model with `liax atlas` first"):
         wanted_values(Controls(20), {"3": 1})
+
+
+def test_the_written_picture_shows_what_is_said(
+    animator: SyntheticAnimator, finder: FaceFinder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = Animator(animator, controls_of(animator))
+    Image.fromarray(animator.portrait(3)).save(tmp_path / "three.png")
+    picture = known.edit(tmp_path / "three.png", tmp_path / "out.png", {"yaw": 12}, absolute=True, crop=False)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"reached yaw 1[0-3](\.\d+)? of 12 deg", line)
+    np.testing.assert_array_equal(load_picture(tmp_path / "out.png"), picture)
+    assert measured(finder, picture, "yaw") == pytest.approx(12, abs=2)
+    with pytest.raises(UserError, match="0 has no value that could be measured"):
+        known.edit(tmp_path / "gone.png", None, {0: 1}, absolute=True)

@@ -12,6 +12,7 @@ from liax.crop import Square, cut
 from liax.errors import UserError
 from liax.face import FaceFinder
 from liax.inference.animator import Animator
+from liax.inference.controls import Controls
 from liax.inference.motion import Motion
 from liax.inference.portraits import open_portraits
 from liax.inference.precision import choose_device
@@ -25,6 +26,7 @@ from liax.synthetic.videos import write_video
 from liax.video.decode import frame_at, frames
 from liax.video.probe import probe
 from tests.liax.model import drawn
+from tests.measured_controls import controls_file
 
 FPS, EVERY = 15, 3
 """Of the driving video, in which faces are looked for in every third frame."""
@@ -172,6 +174,32 @@ def test_edit_adds_to_the_portraits_own_pose(animator: Animator, folder: Path, t
     assert whole.shape == (512, 512, 3)
     small = cut(whole, portraits.squares[0], 64)[16:-16, 16:-16]
     assert np.abs(small.astype(float) - expected[16:-16, 16:-16]).mean() < 2
+
+
+def test_measured_controls_are_held_unless_told_otherwise(animator: Animator, folder: Path, tmp_path: Path) -> None:
+    known = Animator(animator.renderer, Controls(20, file=controls_file()))
+    (me,) = open_portraits(folder / "me.png", 64, None).pictures
+    held, free, end, beyond = (
+        next(known.frames(me, [me], controls=controls, unsafe=unsafe))
+        for controls, unsafe in (({"yaw": 90}, False), ({"yaw": 90}, True), ({"0": 1.8}, False), ({"0": 9}, False))
+    )
+    np.testing.assert_array_equal(held, end)
+    np.testing.assert_array_equal(free, beyond)
+    assert np.abs(held.astype(int) - free).max() > 5
+    source, driving, out = folder / "me.png", folder / "talk.mp4", tmp_path / "out.mp4"
+    for write in (
+        lambda unsafe: known.animate(source, driving, out, controls={"yaw": 900}, unsafe=unsafe),
+        lambda unsafe: known.edit_video(driving, out, {"yaw": 900}, unsafe=unsafe),
+        lambda unsafe: known.sweep(source, out, direction="yaw", span=(0, 900), frames=4, unsafe=unsafe),
+    ):
+        results = {}
+        for unsafe in (False, True):
+            write(unsafe)
+            results[unsafe] = shown(out)
+        assert distance(results[False], results[True]) > 2
+    with pytest.raises(UserError, match="cannot do blink_left"):
+        known.animate(source, driving, tmp_path / "no.mp4", controls={"blink_left": 1}, unsafe=True)
+    assert not (tmp_path / "no.mp4").exists()
 
 
 def test_edit_video_keeps_length_size_and_sound(animator: Animator, folder: Path, tmp_path: Path) -> None:
