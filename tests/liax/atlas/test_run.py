@@ -3,22 +3,26 @@
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from liax import ray_data
+from jobs.atlas import run as run_job
+from liax import ray_data, ray_session
 from liax.atlas import run
 from liax.atlas import work as atlas_work
 from liax.atlas.config import AtlasConfig
 from liax.atlas.observed import Observed
 from liax.atlas.response import Response
+from liax.atlas.results import command_of
 from liax.atlas.run import Atlas, Prepared
 from liax.attributes import CONTROLS
 from liax.controls_file import read_controls
 from liax.errors import UserError
+from liax.tracking.client import connect
 from tests.liax.atlas.copying_model import DIRECTIONS, PEOPLE, make_copying_model, talks
 from tests.liax.evaluation.evaluated import make_model, map_here
 from tests.moving_shapes import write_shapes
@@ -100,6 +104,29 @@ def test_a_second_run_measures_nothing_and_writes_the_same(
     again = run.atlas(prepared)
     assert again.controls == found.controls
     assert {file: Path(file).read_bytes() for file in again.files} == before
+
+
+def test_the_command_tells_the_controls_and_logs_them_once(
+    whole: tuple[Prepared, Atlas], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared, found = whole
+    monkeypatch.setattr(atlas_work, "through_pool", None)
+    monkeypatch.setattr(ray_session, "session", lambda cores: nullcontext())
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+    program, job, *settings = command_of(prepared.work).split(" ")
+    assert (program, job) == ("liax", "atlas")
+    for _ in range(2):
+        assert run_job([*settings, f"tracking.uri={address}"]) == 0
+    told = capsys.readouterr().out
+    assert "  blink_left   unavailable" in told
+    assert f"page to browse: {prepared.work.file('index.html')}" in told
+    assert "liax register" not in told  # a folder that is no checkpoint cannot be registered
+    client = connect(address)
+    (logged,) = client.search_runs([client.get_experiment_by_name("liax-atlas").experiment_id])
+    assert logged.data.metrics["controls/unavailable"] == found.numbers["controls/unavailable"] >= 1
+    assert logged.data.tags["model_sha256"] == prepared.work.subject.sha256
+    files = {file.path for file in client.list_artifacts(logged.info.run_id)}
+    assert {"controls.json", "index.html", "response.npz", "scores.json", "effects.svg"} <= files
 
 
 def test_an_atlas_matches_itself(whole: tuple[Prepared, Atlas]) -> None:

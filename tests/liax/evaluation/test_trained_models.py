@@ -43,6 +43,7 @@ def test_a_checkpoint_knows_its_shard_set(trained: TrainConfig) -> None:
     assert subject.url.endswith("checkpoints/00000002")
     assert subject.set_id == ShardSet(trained.shards).set_id
     assert subject.training_shards == trained.shards
+    assert subject.is_checkpoint
 
 
 def test_a_damaged_or_half_checkpoint_is_refused(trained: TrainConfig, tmp_path: Path) -> None:
