@@ -17,6 +17,7 @@ from liax.atlas.curves import ASKED, around, calibration_curve, found_for, kept
 from liax.atlas.effects import LEAST_LEVELS, Spread, mean_of_found, slopes
 from liax.atlas.response import Response
 from liax.atlas.second import SECOND_OF
+from liax.atlas.sides import left_less_right
 from liax.atlas.verdict import Worth, verdict
 from liax.attributes import CONTROLS, readout
 from liax.controls_file import MeasuredControl
@@ -43,12 +44,14 @@ class _Moved:
         own_NL: changes of the control, in its unit; NaN without a face.
         all_NLC: those of all controls.
         second_NL: of what the second observer sees of it, in its own unit; None where it cannot.
+        uneven_NL: how much more the left side of the face does of it; None where it is not of both sides.
     """
 
     levels_L: Floats
     own_NL: Floats
     all_NLC: Floats
     second_NL: Floats | None
+    uneven_NL: Floats | None
 
 
 def certify(
@@ -105,6 +108,7 @@ def _control(name: str, fit: Response, held_out: Response, spread: Spread, most_
         error=error,
         talk={other: talk_C[place] for place, other in enumerate(CONTROLS) if apart(name, other)},
         second=_agreement(tested, safe_L),
+        uneven=_uneven(tested, safe_L),
     )
     status, reason = verdict(name, worth)
     return MeasuredControl(
@@ -135,7 +139,8 @@ def _unavailable(name: str, reason: str, weights: dict[int, float] | None = None
 
 
 def _moved(name: str, response: Response, path: int) -> _Moved:
-    all_NLC = response.changes_NPLA[:, path].astype(np.float64) @ readout().T
+    changes_NLA = response.changes_NPLA[:, path].astype(np.float64)
+    all_NLC, uneven_A = changes_NLA @ readout().T, left_less_right(name)
     second, sign = SECOND_OF.get(name, ("", 0.0))
     second_NL = None
     if second in response.second_attributes:
@@ -143,7 +148,8 @@ def _moved(name: str, response: Response, path: int) -> _Moved:
         zero = int(response.zero_P[path])
         second_NL = sign * (seen_NL - seen_NL[:, zero : zero + 1])
     own_NL = all_NLC[..., list(CONTROLS).index(name)]
-    return _Moved(response.levels_PL[path].astype(np.float64), own_NL, all_NLC, second_NL)
+    uneven_NL = None if uneven_A is None else changes_NLA @ uneven_A
+    return _Moved(response.levels_PL[path].astype(np.float64), own_NL, all_NLC, second_NL, uneven_NL)
 
 
 def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tuple[Floats, Floats]:
@@ -166,6 +172,15 @@ def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tupl
     changes_C = slope_C / slope_C[target]
     in_sds_C = np.abs(changes_C) * spread.control_C[target] / spread.control_C
     return changes_C, np.maximum(in_sds_C, furthest_C / furthest_C[target])
+
+
+def _uneven(moved: _Moved, safe_L: Bools) -> float | None:
+    """By how much of the control's change the one side of the face moves more, within the safe range."""
+    if moved.uneven_NL is None or safe_L.sum() < LEAST_LEVELS:
+        return None
+    both_NLV = np.stack([moved.own_NL, moved.uneven_NL], axis=-1)[:, safe_L]
+    own, uneven = mean_of_found(slopes(moved.levels_L[None, safe_L], both_NLV[:, None])[:, 0], axis=0)
+    return float(abs(uneven / own)) if abs(own) > 0 else None
 
 
 def _agreement(moved: _Moved, safe_L: Bools) -> float | None:

@@ -5,12 +5,13 @@ is wanted, and w how many SDs each direction is moved, the cost of weights that 
 
     J(w) = Σ_c (x_c·w)² + Σ_m (e_m² + EFFORT²) w_m²
 
-The first sum goes over all controls that the observer sees apart from t (`liax.atlas.couplings`): what else moves. In
-the second, e_m² is the sum over these of the squared standard errors of the direction's effects, by which J grows if
-effects are known that badly; and EFFORT makes a strong direction cheaper than many weak ones. The best w of a set of
-directions is A⁻¹ x_t / (x_tᵀ A⁻¹ x_t), with A = Σ_c x_c x_cᵀ + diag(e² + EFFORT²), and costs 1 / (x_tᵀ A⁻¹ x_t): it is
-Fisher's linear discriminant, regularised. Directions are added one by one, always the one that lowers J most
-(orthogonal matching pursuit: Pati et al. 1993).
+The first sum goes over all controls that the observer sees apart from t (`liax.atlas.couplings`): what else moves; and
+where t is of both sides of the face, over by how much more the one side moves (`liax.atlas.sides`), times UNEVEN. In the
+second, e_m² is the sum over these of the squared standard errors of the direction's effects, by which J grows if effects
+are known that badly; and EFFORT makes a strong direction cheaper than many weak ones. The best w of a set of directions
+is A⁻¹ x_t / (x_tᵀ A⁻¹ x_t), with A = Σ_c x_c x_cᵀ + diag(e² + EFFORT²), and costs 1 / (x_tᵀ A⁻¹ x_t): it is Fisher's
+linear discriminant, regularised. Directions are added one by one, always the one that lowers J most (orthogonal matching
+pursuit: Pati et al. 1993).
 
 Shapes: P paths (the directions alone), M directions, C controls, K chosen directions, L levels.
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from liax.atlas.couplings import apart
 from liax.atlas.effects import MONOTONE, Effects, Spread, effects, mean_of_found
 from liax.atlas.response import Path, Response
+from liax.atlas.sides import left_less_right
 from liax.attributes import CONTROLS, readout
 from liax.evaluation.codes import DEAD_SHARE
 
@@ -30,8 +32,11 @@ Floats = NDArray[np.float64]
 
 MOST_DIRECTIONS = 4
 """In one control. Our choice: few enough to be looked at one by one, and to stay within what was measured of them."""
-EFFORT = 0.1
-"""Moving a direction by one SD counts as much as moving another control by this many. Our choice."""
+EFFORT = 0.2
+"""Moving a direction by one SD counts as much as moving another control by this many. Our choice: no direction is to be
+moved far for what is hardly seen, for it does more than what is measured of it."""
+UNEVEN = 2.0
+"""A face that moves on one side only is seen at once, so it counts double. Our choice."""
 GAIN = 0.1
 """A further direction must lower J by this share. Our choice: a control of fewer directions is worth that."""
 KEPT_SPAN = 0.5
@@ -60,6 +65,7 @@ class _Directions:
         unit_PM: δ of each, for a coefficient of 1.
         levels_PL: the coefficients at which each was measured.
         change_PLC: what was found there, the mean over people, in SDs.
+        change_PA: the attributes' changes for one SD of the code, in their units.
         usable_P: those that a control may be made of.
         error_PC: standard errors of effects.
         spread_C: one SD of each control, in its unit.
@@ -69,6 +75,7 @@ class _Directions:
     unit_PM: Floats
     levels_PL: Floats
     change_PLC: Floats
+    change_PA: Floats
     usable_P: NDArray[np.bool_]
     error_PC: Floats
     spread_C: Floats
@@ -124,6 +131,7 @@ def _known(response: Response, spread: Spread) -> _Directions:
         unit_PM=response.unit_PM.astype(np.float64),
         levels_PL=response.levels_PL.astype(np.float64),
         change_PLC=mean_of_found(response.changes_NPLA.astype(np.float64) @ readout().T / spread.control_C, axis=0),
+        change_PA=np.nan_to_num(found.slope_PA * spread.attribute_A),
         usable_P=usable(found, spread),
         error_PC=sd_PC / np.sqrt(np.maximum(found.people_PC, 1)),
         spread_C=spread.control_C,
@@ -160,9 +168,14 @@ def _weigh(directions: _Directions, name: str, chosen_K: list[int]) -> _Chosen:
     """The best weights of these directions."""
     target = list(CONTROLS).index(name)
     others_C = [place for place, other in enumerate(CONTROLS) if apart(name, other)]
-    slope_KC = np.nan_to_num(directions.effects.slope_PC[chosen_K])
+    # What is not clear may be chance, which is not worth fighting; its size is in the errors.
+    slope_KC = np.where(directions.effects.clear_PC, directions.effects.slope_PC, 0)[chosen_K]
     error_K = np.nan_to_num(directions.error_PC[np.ix_(chosen_K, others_C)])
     moved_KO = slope_KC[:, others_C]
+    uneven_A = left_less_right(name)
+    if uneven_A is not None:
+        uneven_K1 = UNEVEN * directions.change_PA[chosen_K] @ uneven_A[:, None] / directions.spread_C[target]
+        moved_KO = np.concatenate([moved_KO, uneven_K1], axis=1)
     cost_KK = moved_KO @ moved_KO.T + np.diag((error_K**2).sum(axis=1) + EFFORT**2)
     solved_K = np.linalg.solve(cost_KK, slope_KC[:, target])
     reached = float(slope_KC[:, target] @ solved_K)

@@ -28,6 +28,7 @@ class Bounds:
         talk: at most so many SDs of any other control (that the observer sees apart) for one SD of this one's.
         all_talk: and so many in all, √Σ talk².
         second: correlation with the second observer at least, where it can see this.
+        uneven: of a control of both sides of the face, how much more the one may move, in shares of what both do.
     """
 
     r2: float
@@ -36,10 +37,11 @@ class Bounds:
     talk: float
     all_talk: float
     second: float
+    uneven: float
 
 
-CERTIFIED = Bounds(r2=0.95, errors=1.0, share=0.0, talk=0.25, all_talk=0.4, second=0.7)
-APPROXIMATE = Bounds(r2=0.7, errors=3.0, share=0.1, talk=0.5, all_talk=0.7, second=0.3)
+CERTIFIED = Bounds(r2=0.95, errors=1.0, share=0.0, talk=0.25, all_talk=0.4, second=0.7, uneven=0.3)
+APPROXIMATE = Bounds(r2=0.7, errors=3.0, share=0.1, talk=0.5, all_talk=0.7, second=0.3, uneven=0.6)
 """Of 40 random directions, the best 4 for a control still move others by 0.53 in all, and by 0.8 in the median: a
 bound on each other control alone would now and then certify what is chance. The second observer is weaker than the
 first (on real faces they agree to 0.46 … 0.98, within people), so it is asked to confirm and not to measure."""
@@ -57,6 +59,7 @@ class Worth:
         r2, error: None where they could not be.
         talk: by other control that the observer sees apart, see `Bounds`.
         second: None where there is no second observer, or it cannot see this.
+        uneven: see `Bounds`; None for a control that is not of both sides.
     """
 
     span: float
@@ -67,6 +70,7 @@ class Worth:
     error: float | None = None
     talk: Mapping[str, float] = field(default_factory=dict)
     second: float | None = None
+    uneven: float | None = None
 
 
 def verdict(name: str, worth: Worth) -> tuple[Status, str]:
@@ -118,6 +122,8 @@ def _missed(name: str, worth: Worth, bounds: Bounds) -> list[str]:
         missed.append(f"also moves {other}: {worth.talk[other]:.2g} of its own effect{others}")
     elif not all_talk <= bounds.all_talk:
         missed.append(f"also moves others, {other} most: {all_talk:.2g} of its own effect in all")
+    if worth.uneven is not None and not worth.uneven <= bounds.uneven:
+        missed.append(f"moves one side of the face more than the other, by {worth.uneven:.2g} of its own effect")
     if not worth.r2 >= bounds.r2:
         missed.append(f"R² {_down(worth.r2)}; {bounds.r2:g} is needed")
     most = max(bounds.errors * CONTROLS[name].error, bounds.share * worth.span)

@@ -106,6 +106,17 @@ def test_one_eye_only_gives_no_blink_of_both() -> None:
     found = _controls(linear(effect(BLINK_LEFT)), 1)
     assert found["blink_left"].status == "certified"
     assert found["blink_right"].status == "unavailable"
+    assert found["blink"].status == "unavailable"
+    assert found["blink"].reason.startswith("moves one side of the face more than the other, by 1 of")
+
+
+def test_closed_eyes_read_as_eyes_that_look_down_and_are_no_gaze() -> None:
+    both = {"eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.2, "eyeLookDownLeft": 0.2, "eyeLookDownRight": 0.2}
+    found = _controls(linear(effect(both)), 1)
+    assert found["blink"].status == "certified"
+    assert found["blink"].cross_talk["gaze_y"] == pytest.approx(-1, abs=0.05)  # told all the same
+    assert found["gaze_y"].status == "unavailable"
+    assert "also moves blink" in found["gaze_y"].reason
 
 
 def test_what_closes_whichever_way_one_turns_is_cross_talk() -> None:

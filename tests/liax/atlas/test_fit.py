@@ -48,6 +48,13 @@ def test_both_eyes_and_one_eye_make_a_wink() -> None:
     assert found["blink_left"].unit_M == pytest.approx([1, 0])
 
 
+def test_a_blink_is_made_of_both_eyes_even_where_one_alone_is_stronger() -> None:
+    found = _paths({"eyeBlinkLeft": 0.3}, BOTH)
+    assert set(np.flatnonzero(found["blink"].unit_M)) == {1}
+    one_and_one = _paths(BLINK_LEFT, BLINK_RIGHT)["blink"]
+    assert one_and_one.unit_M == pytest.approx([1, 1], abs=0.05)
+
+
 def test_dead_unclear_and_breaking_directions_are_not_used() -> None:
     moves = effect({"yaw": 8.0}, {"yaw": 800.0}, {"yaw": 0.05}, {"yaw": 12.0})
     found = response(alone(4), linear(moves))

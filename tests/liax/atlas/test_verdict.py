@@ -25,6 +25,7 @@ def test_a_good_control_is_certified() -> None:
         ({"talk": {"pitch": 0.3, "smile": 0.1}}, "also moves pitch: 0.3 of its own effect"),
         ({"talk": {"pitch": 0.3, "smile": 0.4}}, "also moves smile: 0.4 of its own effect, and 1 more"),
         ({"talk": dict.fromkeys("abcdef", 0.2)}, "also moves others, a most: 0.49 of its own effect in all"),
+        ({"uneven": 0.4}, "moves one side of the face more than the other, by 0.4 of its own effect"),
         ({"second": 0.5}, "a second observer agrees to 0.50 only; 0.7 is needed"),
     ],
 )
@@ -45,6 +46,7 @@ def test_a_bound_that_is_missed_makes_it_approximate(worse: dict[str, Any], reas
         ({"error": 7.0}, "error 7 deg; 6 deg is the most"),
         ({"talk": {"pitch": 0.9}}, "also moves pitch: 0.9 of its own effect"),
         ({"talk": dict.fromkeys("abcdef", 0.4)}, "also moves others, a most: 0.98 of its own effect in all"),
+        ({"uneven": 0.95}, "moves one side of the face more than the other, by 0.95 of its own effect"),
         ({"second": -0.9}, "a second observer agrees to -0.90 only; 0.3 is needed"),
     ],
 )
