@@ -15,6 +15,7 @@ COMMANDS = {
     "track": "ship what MLflow misses of a training",
     "evaluate": "measure a model on people that it was not trained on, on Ray",
     "atlas": "measure what a model's directions do, and make named controls of them, on Ray",
+    "pareto": "compare trainings: what sparsity costs in fidelity, on Ray",
     "register": "make a checkpoint a version of a registered model",
     "promote": "make a version the champion if it is measurably better",
     "pull": "fetch a registered model into a folder",

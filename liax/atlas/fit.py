@@ -5,13 +5,13 @@ is wanted, and w how many SDs each direction is moved, the cost of weights that 
 
     J(w) = Σ_c (x_c·w)² + Σ_m (e_m² + EFFORT²) w_m²
 
-The first sum goes over all controls that the observer sees apart from t (`liax.atlas.couplings`): what else moves; and
-where t is of both sides of the face, over by how much more the one side moves (`liax.atlas.sides`), times UNEVEN. In the
-second, e_m² is the sum over these of the squared standard errors of the direction's effects, by which J grows if effects
-are known that badly; and EFFORT makes a strong direction cheaper than many weak ones. The best w of a set of directions
-is A⁻¹ x_t / (x_tᵀ A⁻¹ x_t), with A = Σ_c x_c x_cᵀ + diag(e² + EFFORT²), and costs 1 / (x_tᵀ A⁻¹ x_t): it is Fisher's
-linear discriminant, regularised. Directions are added one by one, always the one that lowers J most (orthogonal matching
-pursuit: Pati et al. 1993).
+The first sum goes over all controls that the observer sees apart from t (`liax.atlas.couplings`): what else moves;
+and where t is of both sides of the face, over by how much more the one side moves (`liax.atlas.sides`), times UNEVEN.
+In the second, e_m² is the sum over these of the squared standard errors of the direction's effects, by which J grows
+if effects are known that badly; and EFFORT makes a strong direction cheaper than many weak ones. The best w of a set
+of directions is A⁻¹ x_t / (x_tᵀ A⁻¹ x_t), with A = Σ_c x_c x_cᵀ + diag(e² + EFFORT²), and costs 1 / (x_tᵀ A⁻¹ x_t):
+it is Fisher's linear discriminant, regularised. Directions are added one by one, always the one that lowers J most
+(orthogonal matching pursuit: Pati et al. 1993).
 
 Shapes: P paths (the directions alone), M directions, C controls, K chosen directions, L levels.
 """
