@@ -158,7 +158,8 @@ def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tupl
     Returns:
         their changes for a change of 1 of the one, each in its own unit: ratios of the people's mean slopes.
         and how much that is in SDs for one SD of the one, or, where that is more, how far each goes at most for how far
-        the one goes at most: what closes whichever way one turns has no slope and is seen all the same.
+        the one goes at most: what closes whichever way one turns has no slope and is seen all the same. 0 for what
+        nowhere in the safe range goes further than one overlooks (the error of its definition).
     """
     target = list(CONTROLS).index(name)
     nothing_C = np.full(len(CONTROLS), np.nan)
@@ -166,12 +167,14 @@ def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tupl
         return nothing_C, nothing_C
     changes_NLC = moved.all_NLC[:, safe_L]
     slope_C = mean_of_found(slopes(moved.levels_L[None, safe_L], changes_NLC[:, None])[:, 0], axis=0)
-    furthest_C = np.abs(mean_of_found(changes_NLC, axis=0)).max(axis=0) / spread.control_C
+    reached_C = np.abs(mean_of_found(changes_NLC, axis=0)).max(axis=0)
+    furthest_C = reached_C / spread.control_C
     if not abs(slope_C[target]) > 0 or not furthest_C[target] > 0:
         return nothing_C, nothing_C
     changes_C = slope_C / slope_C[target]
     in_sds_C = np.abs(changes_C) * spread.control_C[target] / spread.control_C
-    return changes_C, np.maximum(in_sds_C, furthest_C / furthest_C[target])
+    overlooked_C = reached_C <= [definition.error for definition in CONTROLS.values()]
+    return changes_C, np.where(overlooked_C, 0, np.maximum(in_sds_C, furthest_C / furthest_C[target]))
 
 
 def _uneven(moved: _Moved, safe_L: Bools) -> float | None:

@@ -1,6 +1,7 @@
 """Controls and what they are worth, where it is planted what directions do."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,16 @@ def test_what_closes_whichever_way_one_turns_is_cross_talk() -> None:
     assert found.status == "unavailable"
     assert found.reason.startswith("also moves mouth_open: 0.6 of its own effect")
     assert abs(found.cross_talk["mouth_open"]) < 0.001  # no slope, and so nothing to compensate
+
+
+def test_what_nobody_sees_is_not_held_against_a_control() -> None:
+    """The mouth opens by 0.04 at the end of the turn: much of what mouths do here, and less than one overlooks."""
+    found = certify(
+        *halves(_on_path("yaw", linear(effect({"yaw": 8.0, "jawOpen": 0.016})))),
+        replace(spread(1), control_C=np.where(np.array(list(CONTROLS)) == "mouth_open", 0.025, spread(1).control_C)),
+    )["yaw"]
+    assert found.status == "certified"
+    assert found.cross_talk["mouth_open"] == pytest.approx(0.002, rel=0.05)  # and told all the same
 
 
 def test_too_weak_is_said_with_its_size() -> None:
