@@ -22,7 +22,7 @@ from liax.ui.visitors import Tab, Visitors
 from liax.ui.work import Stand, Work
 
 STILLS = 7
-"""Pictures of one direction, from one end of its range to the other."""
+"""Pictures of one direction: at one end of its range, at 0 in the middle, and at the other end."""
 
 Show = Callable[[Stand], None]
 
@@ -151,13 +151,20 @@ class Desk:
 
 
 def _strip(source: Source, row: Row, progress: Progress) -> Strip:
-    low, high = row.span
-    values = [low + (high - low) * place / (STILLS - 1) for place in range(STILLS)]
+    values = still_values(*row.span)
     pictures = []
     for picture_SSC in source.along([row.step(value) for value in values]):
         pictures.append(picture_SSC)
         progress.advance()
     return Strip(row, values, pictures)
+
+
+def still_values(low: float, high: float) -> list[float]:
+    """Where along a range the pictures are taken: 0 in the middle if it lies inside, evenly spaced to either side."""
+    middle = 0.0 if low < 0 < high else (low + high) / 2
+    side = STILLS // 2
+    below = [low + (middle - low) * place / side for place in range(side)]
+    return [*below, middle, *(middle + (high - middle) * place / side for place in range(1, side + 1))]
 
 
 def settings_of(names: Sequence[str], values: Sequence[float | None]) -> dict[str, float]:

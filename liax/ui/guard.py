@@ -22,7 +22,7 @@ _OPEN = re.compile(
     rf"|{_API}/(info|startup-events|upload_progress|app_id|theme\.css|reset|login_check)/?"
 )
 """Addresses that show the same to everybody."""
-_OWN = re.compile(rf"{_API}/(file=.*|upload|queue/join|queue/data|cancel|heartbeat/[^/]+)")
+_OWN = re.compile(rf"{_API}/(file=.*|upload|run/predict|queue/join|queue/data|cancel|heartbeat/[^/]+)")
 """Addresses that are about somebody's files or messages. Whatever is neither is refused: Gradio has many more, among
 them some that fetch from other hosts."""
 

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from liax.attributes import DEGREES
 from liax.pictures import Picture
 from liax.ui.desk import Strip
-from liax.ui.words import with_sign
+from liax.ui.words import named, with_sign
 
 PREVIEW_PX, STILL_PX = 768, 200
 """Longer sides of a preview and of a still of a sweep."""
@@ -47,10 +48,10 @@ def strips(found: Iterable[Strip]) -> str:
     """One line of pictures for each direction, with the values under them."""
     parts = []
     for strip in found:
-        label = html.escape(strip.row.label if not strip.row.label.isdecimal() else f"direction {strip.row.label}")
+        label, unit = html.escape(named(strip.row.label, strip.row.unit)), strip.row.unit
         figures = [
             f"<figure>{img(picture, STILL_PX, f'{strip.row.label} at {value:+.2f}')}"
-            f"<figcaption>{with_sign(value, strip.row.unit)}</figcaption></figure>"
+            f"<figcaption>{with_sign(value, unit if unit == DEGREES else '')}</figcaption></figure>"
             for value, picture in zip(strip.values, strip.pictures, strict=True)
         ]
         parts.append(f"<section class='strip'><h4>{label}</h4><div class='row'>{''.join(figures)}</div></section>")

@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,8 @@ def serve(config: UiConfig) -> None:
         with page_folder() as root:
             app = make_app(config, root)
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOPPING_S)
+            # Uvicorn ends its own work at a SIGTERM and then sends it on; visitors' files have to go first.
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
             say(f"the page: {address(listening)} (Ctrl-C stops it)")
             uvicorn.Server(settings).run(sockets=[listening])
     finally:
@@ -124,8 +128,10 @@ def make_app(config: UiConfig, root: Path) -> Any:
     from liax.ui.visitors import Visitors, tidy_for_ever
 
     limits = config.limits
-    models = Models(config.models, lambda source: load(config, source), config.any_model)
-    models.get(models.names[0])
+    first = load(config, config.models[0])  # so that whoever starts the page sees at once, and in full, what is wrong
+    models = Models(
+        config.models, lambda source: first if source == config.models[0] else load(config, source), config.any_model
+    )
     visitors = Visitors(root, limits.kept_s, limits.visitor_bytes)
     tidy_for_ever(visitors, TIDY_EVERY_S)
     blocks = build(

@@ -37,7 +37,10 @@ def theme() -> Any:
 
 
 CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto !important; padding: 1rem 1.5rem !important; }
+.gradio-container { max-width: 1240px !important; width: 100% !important; margin: 0 auto !important;
+        padding: 0 !important; overflow: clip visible !important; }
+.fillable { width: 100% !important; max-width: 100% !important; padding: 1rem clamp(.7rem, 3vw, 2rem) !important; }
+button[aria-label^="Trim video"], button[aria-label^="Reset video"] { display: none; }
 .head h1 { font-size: 1.5rem; margin: .2rem 0 .1rem; }
 .head p, .legend, .lead { color: var(--body-text-color-subdued); margin: 0 0 .4rem; }
 .note { border-left: 4px solid #94a3b8; background: var(--background-fill-secondary); border-radius: 6px;
@@ -48,7 +51,7 @@ CSS = """
 .dark .note.error { background: #450a0a; color: #fecaca; }
 .dark .note.warning { background: #422006; color: #fde68a; }
 .dark .note.done { background: #042f2e; color: #99f6e4; }
-.status { min-height: 5.5rem; }
+.status { min-height: 4.2rem; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .6rem; margin: 0; }
 .pair figure, .strip figure { margin: 0; }
 .pair img { width: 100%; display: block; border-radius: 8px; background: #e5e7eb; }
@@ -61,6 +64,10 @@ CSS = """
 .sliders > .form > .block { border: 1px solid var(--border-color-primary) !important; min-width: 0 !important;
         border-radius: 8px !important; padding: .6rem .75rem .4rem !important; }
 .sliders [data-testid="block-info"] { margin-bottom: 0 !important; }
+.sliders .head { flex-wrap: nowrap !important; gap: .4rem; }
+.sliders .head > label { flex: 1 1 auto; min-width: 0; }
+.sliders .head > :not(label) { flex: 0 0 auto; }
+.sliders .head input[type="number"] { width: 3.7rem !important; min-width: 0 !important; padding: .2rem .3rem; }
 .badge { display: inline-block; font-style: normal; font-size: .72rem; font-weight: 600; border-radius: 99px;
         padding: .05rem .5rem; background: #e2e8f0; color: #334155; }
 .badge.certified { background: #ccfbf1; color: #115e59; }
@@ -78,11 +85,14 @@ CSS = """
 .strip .row { display: grid; grid-template-columns: repeat(7, 1fr); gap: .3rem; }
 .strip img { width: 100%; display: block; border-radius: 6px; background: #e5e7eb; }
 .rail > .block, .rail > div { min-width: 0 !important; }
-.stays { position: sticky !important; top: 0; z-index: 20; background: var(--body-background-fill); }
+.stays { position: sticky !important; top: 0; z-index: 60; background: var(--body-background-fill); }
 @media (max-width: 700px) {
-  .gradio-container { padding: .6rem !important; }
   .strip .row { display: flex; overflow-x: auto; } .strip figure { flex: 0 0 31%; }
+  .editor { flex-direction: column !important; flex-wrap: nowrap !important; }
+  .editor > .column:first-child { display: contents !important; }
   .stays { padding: .3rem 0; }
+  .stays .pair { max-width: 22rem; margin: 0 auto; }
 }
 """
-"""Classes that start with `.head >` are Gradio's own, of a slider."""
+"""`.head >` and `.form >` are Gradio's own, of a slider and of the block round several. On a phone the preview stays in
+sight while the sliders go by under it, for which its column must not end above them."""

@@ -14,12 +14,15 @@ from liax.ui.widgets import (
     framing_of,
     long_work,
     path_of,
+    picture_input,
+    video_input,
+    video_result,
     work_parts,
 )
 from liax.ui.words import START
 
 MODES = [("add its motion to the portrait’s own pose", "relative"), ("take its pose as it is", "absolute")]
-STARTS = [("the frame nearest the portrait’s pose", "auto"), ("its first frame", "first")]
+STARTS = [("the nearest that there is", "auto"), ("the first", "first")]
 
 
 def animate_tab(page: Page) -> None:
@@ -28,26 +31,24 @@ def animate_tab(page: Page) -> None:
         with gr.Column():
             with gr.Row(elem_classes="rail"):
                 with gr.Column(min_width=240):
-                    portrait = gr.Image(
-                        label="Portrait", type="filepath", sources=["upload", "clipboard"], height=260,
-                        buttons=[], elem_id="animate-portrait",
-                    )  # fmt: skip
+                    portrait = picture_input("Portrait", "animate-portrait", height=260)
                     example_button(portrait, page.examples.portrait, "Use an example", "animate-example-portrait")
                 with gr.Column(min_width=240):
-                    driving = gr.Video(
-                        label="Driving video", sources=["upload"], height=260, buttons=[], elem_id="animate-driving"
-                    )
+                    driving = video_input("Driving video", "animate-driving")
                     example_button(driving, page.examples.video, "Use an example", "animate-example-driving")
             mode = gr.Radio(MODES, value="relative", label="The driving video", elem_id="animate-mode")
             start = gr.Radio(
-                STARTS, value="auto", label=START, info="where its motion counts as none", elem_id="animate-frame"
+                STARTS,
+                value="auto",
+                label=START,
+                info="the one in which its face has the portrait’s pose",
+                elem_id="animate-frame",
             )
             sound = gr.Checkbox(True, label="Keep its sound", elem_id="animate-sound")
             framing = framing_inputs(portrait, "animate")
         with gr.Column():
             parts = work_parts("Animate", "animate")
-            video = gr.Video(label="Result", interactive=False, buttons=[], height=420, elem_id="animate-result")
-            download = gr.DownloadButton("Download the video", visible=False, elem_id="animate-download")
+            video, download = video_result("animate")
     mode.change(
         lambda chosen: gr.update(visible=chosen == "relative"), mode, start, queue=False, show_progress="hidden",
         api_visibility="private",

@@ -18,6 +18,9 @@ from liax.ui.widgets import (
     framing_of,
     long_work,
     path_of,
+    picture_input,
+    video_input,
+    video_result,
     work_parts,
 )
 from liax.ui.words import note, readable
@@ -30,12 +33,9 @@ _PRESS = "() => setTimeout(() => document.querySelector('#edit-file').click(), 5
 
 def edit_picture_tab(page: Page) -> None:
     """Lay it out: the picture and its preview, and the sliders beside them (below them on a phone)."""
-    with gr.Row():
+    with gr.Row(elem_classes="editor"):
         with gr.Column(scale=5):
-            portrait = gr.Image(
-                label="Picture", type="filepath", sources=["upload", "clipboard"], height=240, buttons=[],
-                elem_id="edit-portrait",
-            )  # fmt: skip
+            portrait = picture_input("Picture", "edit-portrait")
             example_button(portrait, page.examples.portrait, "Use an example", "edit-example")
             framing = framing_inputs(portrait, "edit")
             with gr.Column(elem_classes="stays"):
@@ -93,15 +93,14 @@ def edit_video_tab(page: Page) -> None:
     """Lay it out."""
     with gr.Row():
         with gr.Column(scale=5):
-            source = gr.Video(label="Video", sources=["upload"], height=260, buttons=[], elem_id="video-source")
+            source = video_input("Video", "video-source")
             example_button(source, page.examples.video, "Use an example", "video-example")
             framing = framing_inputs(source, "video")
             from_first = gr.Checkbox(
                 False, label="Draw all frames from the first one", info="steadier, less detail", elem_id="video-first"
             )
             parts = work_parts("Edit the video", "video")
-            result = gr.Video(label="Result", interactive=False, buttons=[], height=360, elem_id="video-result")
-            download = gr.DownloadButton("Download the video", visible=False, elem_id="video-download")
+            result, download = video_result("video")
         with gr.Column(scale=6):
 
             def connect(sliders: Sliders) -> None:

@@ -14,6 +14,7 @@ from liax.ui.widgets import (
     framing_inputs,
     framing_of,
     long_work,
+    picture_input,
     work_parts,
 )
 
@@ -30,10 +31,7 @@ def explore_tab(page: Page, atlas: bool) -> None:
         )
     with gr.Row():
         with gr.Column(scale=3, min_width=260):
-            portrait = gr.Image(
-                label="Portrait", type="filepath", sources=["upload", "clipboard"], height=240, buttons=[],
-                elem_id="explore-portrait",
-            )  # fmt: skip
+            portrait = picture_input("Portrait", "explore-portrait")
             example_button(portrait, page.examples.portrait, "Use an example", "explore-example")
             what = gr.Dropdown([ALL], value="all", label="What is moved", elem_id="explore-what")
             framing = framing_inputs(portrait, "explore", paste_back=False)

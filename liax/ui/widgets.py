@@ -63,6 +63,31 @@ class FramingInputs:
         return [self.file, self.face, self.paste_back, self.crop]
 
 
+def picture_input(label: str, name: str, height: int = 240) -> Any:
+    """Where a picture is uploaded or pasted."""
+    # Said to be interactive, because the events that read it may come later, with the sliders.
+    return gr.Image(
+        label=label,
+        type="filepath",
+        sources=["upload", "clipboard"],
+        interactive=True,
+        height=height,
+        buttons=[],
+        elem_id=name,
+    )
+
+
+def video_input(label: str, name: str) -> Any:
+    """Where a video is uploaded."""
+    return gr.Video(label=label, sources=["upload"], interactive=True, height=260, buttons=[], elem_id=name)
+
+
+def video_result(name: str) -> tuple[Any, Any]:
+    """Where a finished video is shown, and the button that downloads it."""
+    video = gr.Video(label="Result", interactive=False, buttons=[], height=400, elem_id=f"{name}-result")
+    return video, gr.DownloadButton("Download the video", visible=False, elem_id=f"{name}-download")
+
+
 def framing_inputs(file: Any, name: str, *, paste_back: bool = True) -> FramingInputs:
     """Under a picture or video: whose face, and what becomes of the rest."""
     with gr.Accordion("Which face, and how it is framed", open=False):

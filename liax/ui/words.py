@@ -8,7 +8,8 @@ from pathlib import Path
 from liax.attributes import DEGREES, SIDES
 from liax.inference.controls import Choice
 
-FIND_FACE, WHOSE_FACE, PASTE_BACK, START = "Find the face", "Whose face", "Put back into the whole picture", "Start"
+FIND_FACE, WHOSE_FACE, PASTE_BACK = "Find the face", "Whose face", "Put back into the whole picture"
+START = "Start frame"
 """Labels that errors refer to."""
 
 _PAGES_WORDS = [
@@ -48,17 +49,21 @@ def notes(texts: Iterable[str], files: Iterable[str | Path] = ()) -> str:
     return "".join(note(readable(text, files), "warning") for text in texts)
 
 
-def with_sign(value: float, unit: str) -> str:
+def with_sign(value: float, unit: str = "") -> str:
     """`+10°`, `-0.25`."""
     shown = f"{value:+.3g}" if value else "0"
-    return f"{shown}{_UNITS.get(unit, f' {unit}' if unit in ('px', 's') else '')}"
+    return f"{shown}{_UNITS.get(unit, '')}"
 
 
 def label(choice: Choice) -> str:
     """A slider's label: `yaw (degrees)`."""
-    name = f"direction {choice.name}" if choice.status == "index" else choice.name.replace("_", " ")
-    units = {DEGREES: " (degrees)", SIDES: " (share of the side)"}
-    return name + units.get(choice.unit, "")
+    return named(choice.name, choice.unit)
+
+
+def named(name: str, unit: str) -> str:
+    """What a control or direction is called, with its unit: `yaw (degrees)`, `direction 7`, `mouth open`."""
+    units = {DEGREES: " (degrees)", SIDES: " (of the side)"}
+    return (f"direction {name}" if name[:1].isdecimal() else name.replace("_", " ")) + units.get(unit, "")
 
 
 def hint(choice: Choice) -> str:
