@@ -40,7 +40,8 @@ def with_sliders(page: Page, name: str, connect: Callable[[Sliders], None]) -> N
         connect: gives them something to do.
     """
 
-    @gr.render(inputs=[page.model], show_progress="minimal", queue=True)
+    # One at a time: Gradio goes through a session's events while it adds some, and another's must not come in between.
+    @gr.render(inputs=[page.model], show_progress="minimal", concurrency_id="sliders", concurrency_limit=1)
     def draw(model: str) -> None:
         try:
             choices = page.desk.models.get(model).controls.choices()

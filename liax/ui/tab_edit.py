@@ -1,5 +1,6 @@
 """The tabs that move a face by the model's controls: in a picture, while one slides, and in a video."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -49,20 +50,30 @@ def edit_picture_tab(page: Page) -> None:
                 _connect_picture(page, sliders, [page.model, *framing.all], preview, download, file, said)
 
             with_sliders(page, "edit", connect)
+    # Another model's picture, before its sliders are there.
+    page.model.change(_show(page, []), [page.model, *framing.all], preview, **page.private)
 
 
-def _connect_picture(
-    page: Page, sliders: Sliders, inputs: list[Any], preview: Any, download: Any, file: Any, said: Any
-) -> None:
+def _show(page: Page, names: list[str]) -> Callable[..., str]:
+    """What makes the preview of a model, the components of the framing, and sliders of these names."""
+
     def show(request: gr.Request, model: str, *values: Any) -> str:
         if not values[0]:
             return EMPTY
         try:
             page.tab_of(request)
-            settings = settings_of(sliders.names, values[FRAMES:])
+            settings = settings_of(names, values[FRAMES:])
             return pair(*page.desk.preview(str(request.session_hash), model, framing_of(*values[:FRAMES]), settings))
         except LiaxError as error:
             return note(readable(str(error), _named(values[0])))
+
+    return show
+
+
+def _connect_picture(
+    page: Page, sliders: Sliders, inputs: list[Any], preview: Any, download: Any, file: Any, said: Any
+) -> None:
+    show = _show(page, sliders.names)
 
     def save(request: gr.Request, model: str, *values: Any) -> list[Any]:
         try:
