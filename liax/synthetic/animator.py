@@ -7,7 +7,7 @@ each coefficient does is written in a table, and can be asked for: `SyntheticAni
     animator = SyntheticAnimator()
     source = animator.encode([animator.portrait(7)])
     turned_M = np.zeros(animator.directions, dtype=np.float32)
-    turned_M[0] = 1.5                                     # direction 0 is yaw, 7.5 degrees a unit
+    turned_M[0] = 1.5                                     # direction 0 is yaw, 7 degrees a unit
     (picture,) = animator.decode(animator.navigate(source.z_BD, source.motion_BM + turned_M), source.features)
 
 Shapes: B batch, S side in pixels, C colours, D style width, M directions.
@@ -52,12 +52,12 @@ class Planted:
 
 
 PLANTED: tuple[Planted, ...] = (
-    Planted("yaw", {"yaw_deg": 7.5}),
-    Planted("yaw and smile", {"yaw_deg": 4.5, "smile": 0.45}),
+    Planted("yaw", {"yaw_deg": 7.0}),
+    Planted("yaw and smile", {"yaw_deg": 4.2, "smile": 0.45}),
     Planted("left eye closes", {"blink_left": 0.45}, by="rise"),
     Planted("nothing"),
     Planted("up, whichever way", {"pitch_deg": 5.0}, by="magnitude"),
-    Planted("mouth", {"mouth_open": 0.34}, by="rise"),
+    Planted("mouth", {"mouth_open": 0.45}, by="rise"),
     Planted("pitch", {"pitch_deg": 5.0}),
     Planted("both eyes close", {"blink_left": 0.45, "blink_right": 0.45}, by="rise"),
     Planted("roll", {"roll_deg": 5.0}),
@@ -160,12 +160,17 @@ class SyntheticAnimator:
         self._known.setdefault(_hash(drawn_HWC), (number, planted_M))
         return drawn_HWC
 
-    def frames(self, number: int, count: int, seed: int = 0) -> tuple[Floats, list[Picture]]:
-        """Coefficients F×M, independent and normal with the planted spread, and person `number` so moved."""
+    def codes(self, number: int, count: int, seed: int = 0) -> Floats:
+        """Coefficients F×M of person `number`, as in frames: independent and normal with the planted spread."""
         random = np.random.default_rng([number, seed, 22])
         spread_M = np.array([one.spread for one in self.planted])
-        codes_FM = (random.normal(size=(count, self.directions)) * spread_M) @ self._mixing(number)
-        return codes_FM.astype(np.float32), [self.picture(number, codes_M) for codes_M in codes_FM]
+        planted_FM = random.normal(size=(count, self.directions)) * spread_M
+        return (planted_FM @ self._mixing(number)).astype(np.float32)
+
+    def frames(self, number: int, count: int, seed: int = 0) -> tuple[Floats, list[Picture]]:
+        """`codes`, and person `number` so moved."""
+        codes_FM = self.codes(number, count, seed)
+        return codes_FM, [self.picture(number, codes_M) for codes_M in codes_FM]
 
     def truth(self, picture_HWC: Picture) -> tuple[Person, Motion, float]:
         """Who is in a picture, in which motion, in which light. Raises UserError for one that it has not drawn."""

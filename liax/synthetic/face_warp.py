@@ -44,20 +44,21 @@ class FaceWarp:
     """One portrait, ready to be rendered in any pose.
 
     picture_HWC: uint8 RGB. landmarks_N3: the face's 478 landmarks in the picture's px, z growing away from the camera.
-    firm_lids: shut eyes are squeezed shut, which looks less natural, but as shut to MediaPipe as a warp can be.
+    exaggerated: deeper, and shut eyes are squeezed shut: less natural, but MediaPipe sees 0.65 of its yaw's degrees
+    instead of 0.41, and a third of a blink instead of an eighth.
     """
 
-    def __init__(self, picture_HWC: Picture, landmarks_N3: NDArray[np.floating], *, firm_lids: bool = False) -> None:
+    def __init__(self, picture_HWC: Picture, landmarks_N3: NDArray[np.floating], *, exaggerated: bool = False) -> None:
         self.picture_HWC = picture_HWC
-        self._firm_lids = firm_lids
+        self._exaggerated = exaggerated
         self.landmarks_N3 = landmarks_N3.astype(np.float64)
         height_px, width_px = picture_HWC.shape[:2]
-        self._relief_N3 = mesh.flattened(self.landmarks_N3)
+        self._relief_N3 = mesh.flattened(self.landmarks_N3, *(mesh.DEEP if exaggerated else ()))
         self._vertices_V3, self._follow_V = mesh.surround(self._relief_N3, width_px, height_px)
         self._triangles_F3 = raster.triangulate(self._vertices_V3[:, :2], width_px, height_px)
         self._open_V2 = mesh.opened_mouth(self._vertices_V3)
         self._smile_V2 = mesh.smile(self._vertices_V3)
-        travel = (mesh.FIRM_LID, mesh.FIRM_FOLD) if firm_lids else ()
+        travel = (mesh.FIRM_LID, mesh.FIRM_FOLD) if exaggerated else ()
         self._blink_left_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_LEFT, mesh.FOLD_LEFT, *travel)
         self._blink_right_V2 = mesh.closed_eye(self._vertices_V3, mesh.LIDS_RIGHT, mesh.FOLD_RIGHT, *travel)
         self._mouth_HWC = self._mouth_layer()
@@ -77,7 +78,7 @@ class FaceWarp:
         return self._with(np.clip(self.picture_HWC * gain_C, 0, 255).astype(np.uint8), self.landmarks_N3)
 
     def _with(self, picture_HWC: Picture, landmarks_N3: Floats) -> "FaceWarp":
-        return FaceWarp(picture_HWC, landmarks_N3, firm_lids=self._firm_lids)
+        return FaceWarp(picture_HWC, landmarks_N3, exaggerated=self._exaggerated)
 
     def view(self, face_height: float, frame_px: int, centre_x: float = 0.5, centre_y: float = 0.52) -> View:
         """Places the face in a frame of height frame_px: face_height and centre are fractions of that height."""

@@ -28,6 +28,7 @@ FOLD_LEFT = (467, 260, 259, 257, 258, 286, 414)
 # Our choice, because hair must turn with the face while the edges of the picture stay where they are.
 RINGS = ((1.18, 1.0), (1.45, 0.9), (1.9, 0.45), (2.6, 0.1))
 FIRM_LID, FIRM_FOLD = 1.5, 1.2  # eyes shut so firmly that MediaPipe sees a third of a blink (our choice: tried)
+DEEP = (0.35, 1.4)  # a relief that MediaPipe sees turning by 0.65 of its yaw (our choice: deeper ones fold visibly)
 MOUTH_TRAVEL = 0.2  # how far the lower lip drops when wide open, in face heights (our choice, because it looks natural)
 
 
@@ -41,13 +42,17 @@ def mouth_contour() -> list[int]:
     return [*INNER_LIP_UPPER, *reversed(INNER_LIP_LOWER)]
 
 
-def flattened(landmarks_N3: Floats) -> Floats:
+def flattened(landmarks_N3: Floats, limit: float = 0.2, depth: float = 1.0) -> Floats:
     """The landmarks with the depth of cheeks and jaw limited, so that no part of the skin is steep.
 
     A photograph shows nothing of what a steep side hides; turning it would fold the mesh into visible teeth.
+
+    Args:
+        limit: of the depth, in shares of the face's width.
+        depth: how many times as deep as MediaPipe says.
     """
-    limit_px = 0.2 * np.ptp(landmarks_N3[:, 0])
-    depth_N = landmarks_N3[:, 2]
+    limit_px = limit * np.ptp(landmarks_N3[:, 0])
+    depth_N = depth * landmarks_N3[:, 2]
     limited_N = np.where(depth_N > 0, limit_px * np.tanh(depth_N / limit_px), depth_N)
     return np.column_stack([landmarks_N3[:, :2], limited_N])
 

@@ -58,12 +58,12 @@ def person(number: int, size_px: int) -> Person:
     face = _proportioned(portrait_warp(mirrored=bool(number % 2)), across, down, height * size_px, random)
     centre_x, centre_y = 0.5 + random.uniform(-0.02, 0.02), CENTRE_Y + random.uniform(-0.02, 0.02)
     rest = Motion(
-        yaw_deg=random.uniform(-4, 4),
+        yaw_deg=random.uniform(-2, 2),
         pitch_deg=random.uniform(-2, 2),
         roll_deg=random.uniform(-2, 2),
         # The photograph's broad smile is half taken back, so that there is room for more and for less.
         smile=random.uniform(-1.25, -1.1),
-        mouth_open=random.uniform(0.0, 0.05),
+        mouth_open=random.uniform(0.0, 0.02),
     )
     y_HW, x_HW = (np.mgrid[0:size_px, 0:size_px] + 0.5) / size_px
     far_HW = np.hypot((x_HW - centre_x) * AROUND_FACE / across, y_HW - centre_y) / height
@@ -82,4 +82,4 @@ def _proportioned(
     stretch_3 = shrink * np.array([across, down, (across + down) / 2])
     lit_HWC = np.clip(photograph.picture_HWC * random.uniform(0.86, 1.12, 3), 0, 255).astype(np.uint8)
     picture_HWC = cv2.resize(lit_HWC, None, fx=stretch_3[0], fy=stretch_3[1], interpolation=cv2.INTER_AREA)
-    return FaceWarp(np.asarray(picture_HWC, dtype=np.uint8), photograph.landmarks_N3 * stretch_3, firm_lids=True)
+    return FaceWarp(np.asarray(picture_HWC, dtype=np.uint8), photograph.landmarks_N3 * stretch_3, exaggerated=True)

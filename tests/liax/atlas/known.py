@@ -28,6 +28,7 @@ from liax.synthetic.motion import Motion
 from liax.synthetic.people import Person
 
 SIDE_PX = 8
+CODES_OF_A_PERSON = 300
 
 
 class UndrawnAnimator(SyntheticAnimator):
@@ -149,7 +150,9 @@ def measure(
     """
     observed = observe(animator, observers, frames_of, frames)
     spread = spread_of(observed)
-    directions = respond(animator, observers, people, direction_paths(levels(observed.codes_FM, levels_count)))
+    # More codes than frames are looked at, so that the outermost levels are no single frame's.
+    codes_FM = np.concatenate([animator.codes(number, CODES_OF_A_PERSON) for number in frames_of])
+    directions = respond(animator, observers, people, direction_paths(levels(codes_FM, levels_count)))
     fit_N = np.arange(len(people)) < len(people) // 2
     paths = combine(directions.of_people(fit_N), spread)
     chosen = tuple(path for name, path in paths.items() if only is None or name in only)

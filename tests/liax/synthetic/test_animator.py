@@ -50,7 +50,7 @@ def test_one_persons_maps_serve_a_whole_batch(animator: SyntheticAnimator) -> No
     a_BM[1, 0], a_BM[2, 0] = 1.0, 2.0
     pictures = animator.decode(animator.navigate(source.z_BD, a_BM), source.features)
     turned = [animator.truth(picture)[1].yaw_deg for picture in pictures]
-    assert np.diff(turned) == pytest.approx(7.5, abs=1e-4)
+    assert np.diff(turned) == pytest.approx(7, abs=1e-4)
 
 
 def test_relative_transfer_moves_by_what_was_driven(animator: SyntheticAnimator) -> None:
@@ -69,7 +69,7 @@ def test_each_direction_does_what_the_table_says(animator: SyntheticAnimator) ->
     source = animator.encode([animator.portrait(3)])
     still = animator.truth(animator.portrait(3))[1]
     both = animator.truth(moved(animator, source, yaw_and_smile=1.0, roll=-2.0))[1]
-    assert both.yaw_deg - still.yaw_deg == pytest.approx(4.5, abs=1e-4)
+    assert both.yaw_deg - still.yaw_deg == pytest.approx(4.2, abs=1e-4)
     assert both.smile - still.smile == pytest.approx(0.45, abs=1e-4)
     assert both.roll_deg - still.roll_deg == pytest.approx(-10, abs=1e-4)
     up, up_too = (animator.truth(moved(animator, source, **{"up,_whichever_way": t}))[1].pitch_deg for t in (-1.5, 1.5))
@@ -94,12 +94,12 @@ def test_mediapipe_sees_the_left_of_the_person_in_mirrored_and_other_people(
             for picture in (
                 animator.portrait(number),
                 moved(animator, source, left_eye_closes=2.2),
-                moved(animator, source, yaw=2.0),
+                moved(animator, source, yaw=2.5),
             )
         )
         assert wink.blendshapes_S[left] - still.blendshapes_S[left] > 0.15
         assert abs(wink.blendshapes_S[right] - still.blendshapes_S[right]) < 0.08
-        assert 3 < turn.head_pose_deg[0] - still.head_pose_deg[0] < 12
+        assert 7 < turn.head_pose_deg[0] - still.head_pose_deg[0] < 18
 
 
 def test_people_differ_and_stay_the_same(finder: FaceFinder) -> None:
@@ -136,7 +136,7 @@ def test_mixed_directions_do_a_little_of_everything(animator: SyntheticAnimator)
         codes_M[direction] = 1
         yaw.append(copy.truth(copy.picture(4, codes_M))[1].yaw_deg - person(4, 128).rest.yaw_deg)
     assert np.count_nonzero(np.abs(yaw) > 0.5) > copy.directions / 2
-    assert np.linalg.norm(yaw) == pytest.approx(np.hypot(7.5, 4.5), rel=1e-3)  # rotations keep lengths
+    assert np.linalg.norm(yaw) == pytest.approx(np.hypot(7, 4.2), rel=1e-3)  # rotations keep lengths
 
 
 def test_a_random_dictionary_does_something_else_to_each_person(animator: SyntheticAnimator) -> None:
