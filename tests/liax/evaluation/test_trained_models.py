@@ -67,6 +67,20 @@ def test_a_registered_model_is_measured_by_its_version(trained: TrainConfig, add
         find_subject("models:/face@champion", address)
 
 
+def test_the_side_of_a_registered_model_is_told_by_its_tag(
+    trained: TrainConfig, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: object) -> object:
+        raise AssertionError("all files were fetched")
+
+    size_px = find_subject(trained.output, None).size_px
+    connect(address).delete_model_version_tag("face", "1", "size_px")  # as an older version registered it
+    assert find_subject("models:/face/1", address).size_px == size_px
+    connect(address).set_model_version_tag("face", "1", "size_px", str(size_px))
+    monkeypatch.setattr("liax.registry.pull.pull", never)
+    assert find_subject("models:/face/1", address).size_px == size_px
+
+
 def test_the_results_go_to_mlflow_once(
     trained: TrainConfig, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
