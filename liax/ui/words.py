@@ -12,6 +12,9 @@ FIND_FACE, WHOSE_FACE, PASTE_BACK = "Find the face", "Whose face", "Put back int
 START = "Start frame"
 """Labels that errors refer to."""
 
+LEAST_ERROR = 0.001
+"""Of a control, that is shown: less is rounding."""
+
 _PAGES_WORDS = [
     (r"use --no-crop if it is framed already", f"switch “{FIND_FACE}” off if it is framed already"),
     (r"choose with --face.*$", f"choose one under “{WHOSE_FACE}”"),
@@ -51,7 +54,7 @@ def notes(texts: Iterable[str], files: Iterable[str | Path] = ()) -> str:
 
 def with_sign(value: float, unit: str = "") -> str:
     """`+10°`, `-0.25`."""
-    shown = f"{value:+.3g}" if value else "0"
+    shown = f"{value:+.2g}" if abs(value) < 0.1 and value else f"{value:+.3g}" if value else "0"
     return f"{shown}{_UNITS.get(unit, '')}"
 
 
@@ -68,7 +71,9 @@ def named(name: str, unit: str) -> str:
 
 def hint(choice: Choice) -> str:
     """A slider's second line: what it does, and how well."""
-    error = "" if choice.error is None else with_sign(choice.error, choice.unit).replace("+", "±")
+    error = ""
+    if choice.error is not None:
+        error = "±" + with_sign(max(choice.error, LEAST_ERROR), choice.unit).lstrip("+")
     return " · ".join(filter(None, [choice.meaning, error]))
 
 

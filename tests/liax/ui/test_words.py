@@ -33,6 +33,7 @@ def test_sliders_are_named_with_their_units() -> None:
     yaw = Choice("yaw", "deg", (-20, 16), "certified", "the head turns to its left", error=0.8)
     assert label(yaw) == "yaw (degrees)"
     assert hint(yaw) == "the head turns to its left · ±0.8°"
+    assert hint(Choice("x", "side", (-1, 1), "certified", error=1e-9)) == "±0.001 of the side"
     assert label(Choice("17", "", (-0.5, 0.5), "index")) == "direction 17"
     assert hint(Choice("17", "", (-0.5, 0.5), "index")) == ""
     assert named("brow_raise", "share") == "brow raise"
