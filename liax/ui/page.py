@@ -1,9 +1,11 @@
 """The whole page: its head and its tabs."""
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 
+from liax.errors import LiaxError
 from liax.ui.config import Limits
 from liax.ui.desk import Desk
 from liax.ui.examples import Examples
@@ -29,7 +31,8 @@ def build(desk: Desk, examples: Examples, limits: Limits, *, atlas: bool = False
             f"{limits.file_mb} MB a file and {limits.video_s:g} s of video.</p>",
             elem_classes="head",
         )
-        page = Page(desk, _model(desk), examples)
+        model = _model(desk)
+        page = Page(desk, model, _ready(desk, model), examples)
         with gr.Tabs():
             with gr.Tab("Animate", id="animate"):
                 animate_tab(page)
@@ -61,3 +64,16 @@ def _model(desk: Desk) -> Any:
         visible=len(names) > 1 or desk.models.any_model,
         elem_id="model",
     )
+
+
+def _ready(desk: Desk, model: Any) -> Any:
+    """The model's name, once it is loaded: what is drawn for it waits for that, and keeps nobody else waiting."""
+    ready = gr.State(desk.models.names[0])
+
+    def load(name: str) -> str:
+        with suppress(LiaxError):  # whatever draws something for it says what is wrong
+            desk.models.get(name)
+        return name
+
+    model.change(load, model, ready, api_visibility="private", preprocess=False, show_progress="hidden")
+    return ready

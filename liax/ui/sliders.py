@@ -41,7 +41,7 @@ def with_sliders(page: Page, name: str, connect: Callable[[Sliders], None]) -> N
     """
 
     # One at a time: Gradio goes through a session's events while it adds some, and another's must not come in between.
-    @gr.render(inputs=[page.model], show_progress="minimal", concurrency_id="sliders", concurrency_limit=1)
+    @gr.render(inputs=[page.ready], show_progress="minimal", concurrency_id="sliders", concurrency_limit=1)
     def draw(model: str) -> None:
         try:
             choices = page.desk.models.get(model).controls.choices()

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from liax.ui.work import Work
 
+LONGEST_IDLE_S = 24 * 3600.0
+"""After that a page of which nothing was heard counts as left, whether or not it said so. Our choice."""
+
 
 @dataclass(slots=True)
 class Tab:
@@ -123,11 +126,17 @@ class Visitors:
         """Remove the files of those who left."""
         with self._lock:
             for visitor in list(self._visitors.values()):
-                if not visitor.tabs and self._clock() - visitor.seen_s > self._kept_s:
-                    del self._visitors[visitor.secret]
-                    for file in list(visitor.uploads):
-                        self._drop(visitor, file)
-                    shutil.rmtree(visitor.folder, ignore_errors=True)
+                idle_s = self._clock() - visitor.seen_s
+                if idle_s > (LONGEST_IDLE_S if visitor.tabs else self._kept_s):
+                    self._forget(visitor)
+
+    def _forget(self, visitor: Visitor) -> None:
+        del self._visitors[visitor.secret]
+        for name in visitor.tabs:
+            self._tabs.pop(name, None)
+        for file in list(visitor.uploads):
+            self._drop(visitor, file)
+        shutil.rmtree(visitor.folder, ignore_errors=True)
 
     def _drop(self, visitor: Visitor, file: Path) -> None:
         """A visitor's upload is no longer its; nobody's file is removed."""

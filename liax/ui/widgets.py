@@ -29,16 +29,18 @@ class Page:
     Args:
         desk: does the work.
         model: the component that says which model.
+        ready: its name again, once it is loaded.
         examples: files to try things with.
-        private: options of every event: no visitor calls it but by the page, and files are passed as they are.
     """
 
     desk: Desk
     model: Any
+    ready: Any
     examples: Examples
 
     @property
     def private(self) -> dict[str, Any]:
+        """Options of every event: nobody calls it but by the page, and files are passed as they are."""
         return {"api_visibility": "private", "preprocess": False}
 
     def tab_of(self, request: gr.Request) -> Tab:

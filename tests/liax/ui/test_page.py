@@ -2,45 +2,29 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from liax.pictures import load_picture
 from liax.synthetic.scenes import portrait
 from liax.synthetic.videos import write_video
 from liax.video.probe import frame_table
+from tests.chromium import chromium
 from tests.conftest import ROOT
+from tests.liax.ui.browsing import Server, Visit, address_of
 from tests.liax.ui.measured_model import make_measured_model, make_unmeasured_model
 
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'liax[ui]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
 
 pytestmark = pytest.mark.server
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE_MS = 30_000
-STARTING_S = 120
-
-
-@dataclass
-class Server:
-    url: str
-    folder: Path
-    log: Path
-
-    def made(self) -> list[Path]:
-        """All files that were made for visitors, half-written ones too."""
-        return [file for file in self.folder.glob("liax-ui-*/made/**/*") if file.is_file()]
 
 
 @pytest.fixture(scope="module")
@@ -75,96 +59,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "TMPDIR": str(folder)}
         )
     try:
-        yield Server(_address(process, log), folder, log)
+        yield Server(address_of(process, log), folder, log)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
     assert not list(folder.glob("liax-ui-*")), "its files go with it"
     assert "Traceback" not in log.read_text()
 
 
-def _address(process: subprocess.Popen, log: Path) -> str:
-    until_s = time.monotonic() + STARTING_S
-    while time.monotonic() < until_s and process.poll() is None:
-        found = re.search(r"the page: (http://\S+/)", log.read_text())
-        if found:
-            return found[1]
-        time.sleep(0.2)
-    raise AssertionError(f"the page did not start:\n{log.read_text()}")
-
-
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-class Visit:
-    """One visitor's page. Fails at the end if another host was asked for anything."""
-
-    def __init__(self, browser: Any, server: Server, **options: Any) -> None:
-        self.context = browser.new_context(accept_downloads=True, **options)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.server, self.outside = server, []
-        self.page.on("request", self._note)
-        self.page.goto(server.url)
-        self.page.wait_for_selector("#animate-start")
-
-    def _note(self, request: Any) -> None:
-        if not request.url.startswith((self.server.url, "data:", "blob:")):
-            self.outside.append(request.url)
-
-    def tab(self, name: str) -> None:
-        shown = self.page.get_by_role("tab", name=name)
-        if shown.count() and shown.first.is_visible():
-            shown.first.click()
-        else:  # a narrow page has a menu for those that have no room
-            self.page.locator(".overflow-menu button").first.click()
-            self.page.locator(".overflow-dropdown button", has_text=name).click()
-
-    def upload(self, where: str, file: Path) -> None:
-        self.page.set_input_files(f"{where} input[type=file]", str(file))
-
-    def slide(self, name: str, share: float) -> None:
-        """Take a slider's knob to a share of its way, and hold it."""
-        slider = self.page.locator(f"#{name} input[type=range]")
-        slider.scroll_into_view_if_needed()
-        box = slider.bounding_box()
-        middle = box["y"] + box["height"] / 2
-        self.page.mouse.move(box["x"] + box["width"] / 2, middle)
-        self.page.mouse.down()
-        self.page.mouse.move(box["x"] + box["width"] * share, middle, steps=3)
-
-    def moved(self) -> str:
-        """The preview as it is now, in its picture's own bytes."""
-        return self.page.locator("#edit-preview img").nth(1).get_attribute("src")
-
-    def wait_for_other(self, before: str) -> None:
-        self.page.wait_for_function(
-            "before => { const all = document.querySelectorAll('#edit-preview img');"
-            " return all.length == 2 && all[1].src != before }",
-            arg=before,
-        )
-
-    def open_picture(self, file: Path) -> None:
-        self.tab("Edit picture")
-        self.page.wait_for_selector("#edit-yaw")
-        self.upload("#edit-portrait", file)
-        self.page.wait_for_selector("#edit-preview img")
-
-    def text(self, where: str, wanted: str) -> str:
-        """The text of a part of the page, once it has what is wanted."""
-        self.page.wait_for_selector(f"{where} :text('{wanted}')")
-        return self.page.inner_text(where)
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
-def visit(browser: Any, server: Server) -> Iterator[Any]:
+def visit(browser: Browser, server: Server) -> Iterator[Any]:
     visits: list[Visit] = []
 
     def opening(**options: Any) -> Visit:
@@ -248,14 +158,24 @@ def test_progress_and_cancel(visit: Any, files: Path, server: Server) -> None:
     one.page.click("#animate-cancel")
     assert "Nothing was kept" in one.text("#animate-status", "Cancelled")
     assert one.page.locator("#animate-start").is_enabled()
-    until_s = time.monotonic() + 20
-    while server.made() != before and time.monotonic() < until_s:
-        time.sleep(0.2)
-    assert server.made() == before
+    server.wait_for(before)
     one.page.click("#animate-start")  # what was cancelled does not hold the next one up
     one.text("#animate-status", "frames/s")
     one.page.click("#animate-cancel")
     one.text("#animate-status", "Cancelled")
+
+
+def test_the_work_of_whoever_leaves_ends(visit: Any, files: Path, server: Server) -> None:
+    before = server.made()
+    one = visit()
+    one.upload("#animate-portrait", files / "me.png")
+    one.upload("#animate-driving", files / "long.mp4")
+    one.page.wait_for_selector("#animate-driving video")
+    one.page.click("#animate-start")
+    one.text("#animate-status", "frames/s")
+    assert server.made() != before
+    one.page.close()
+    server.wait_for(before)
 
 
 def test_a_video_is_edited(visit: Any, files: Path) -> None:

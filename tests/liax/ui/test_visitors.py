@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from liax.ui.visitors import Visitors
+from liax.ui.visitors import LONGEST_IDLE_S, Visitors
 from liax.ui.work import Work
 
 
@@ -114,3 +114,17 @@ def test_the_oldest_uploads_make_room(visitors: Visitors, tmp_path: Path) -> Non
         visitors.claim(one, file)
     assert [file.exists() for file in files] == [False, True, True]
     assert not visitors.may_read(one.secret, files[0])
+
+
+def test_a_page_that_never_says_it_was_left(visitors: Visitors, tmp_path: Path, clock: Clock) -> None:
+    one = visitors.greet(None)
+    mine = upload(tmp_path, "mine.png")
+    visitors.claim(one, mine)
+    visitors.tab(one.secret, "a")
+    clock.now_s = LONGEST_IDLE_S
+    visitors.tidy()
+    assert mine.exists()
+    clock.now_s += 1
+    visitors.tidy()
+    assert not mine.exists()
+    assert visitors.tab(one.secret, "a") is None
