@@ -4,7 +4,8 @@
 
 People are moved along directions, as `liax atlas` does it: first in a plain loop in this process, with the same number
 of threads as a worker has, then by the job's pool of workers. Times of the job count from the first record on, when
-its workers are up. Exits with 1 if the job does less than its bound of what so many plain loops would.
+its workers are up. Both take turns, so that a noisy machine disturbs both, and the fastest of their rounds count. Exits
+with 1 if the job does less than its bound of what so many plain loops would.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from liax.atlas.work import observe
 from liax.evaluation.attempts import forget_attempts
 from liax.evaluation.pool import through_pool
 
+WORKER_NICENESS = 15
 LEAST_OF_PLAIN = 0.6
 """The job's throughput as a share of the plain loop's, times its workers. Our choice: workers share memory and caches,
 and each first encodes the people that it meets."""
@@ -58,10 +60,11 @@ class Speed:
 def main() -> int:
     """Measure, print the table, and return 1 if the bound is broken."""
     options = _parse()
-    os.environ["OMP_NUM_THREADS"] = "1"  # as Ray sets it for a worker of one core
+    # As Ray sets it for workers of one core: threads, and how they stand back where the machine has other work.
     import torch
 
     torch.set_num_threads(1)
+    os.nice(max(0, WORKER_NICENESS - os.nice(0)))
     load = os.getloadavg()[0] / len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0.0
     for name, value in environment().items():
         print(f"- {name}: {value}")
@@ -84,8 +87,12 @@ def main() -> int:
             seen = observe(work, prepare(config).clips.clips)
             people = [candidate.person for candidate in choose_people(seen.candidates, options.people)]
             paths = _moving(direction_paths(seen.observed, config.levels))[: options.directions]
-            plain = _plain(replace(work, url=f"{scratch}/plain"), people, paths)
-            job = _job(work, people, paths, options.workers)
+            plainly = replace(work, url=f"{scratch}/plain")
+            rounds = [
+                (_plain(plainly, people, paths), _job(work, people, paths, options.workers))
+                for _ in range(options.rounds)
+            ]
+    plain, job = (max(speeds, key=lambda speed: speed.per_minute) for speeds in zip(*rounds, strict=True))
     return _print(plain, job, options.workers)
 
 
@@ -96,6 +103,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--directions", type=int, default=8, help="at most so many")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     return parser.parse_args()
 
@@ -127,6 +135,7 @@ def _plain(work: Work, people: Sequence[Person], paths: Sequence[Path]) -> Speed
 def _job(work: Work, people: Sequence[Person], paths: Sequence[Path], workers: int) -> Speed:
     """The job's pool over the same items."""
     items = _items(work, people, paths)
+    forget_attempts(work.url)
     started_s, pictures = 0.0, 0
     for place, row in enumerate(through_pool(TraceItem, items, work, "tracing")):
         if place < workers:  # each worker's first: they are up now

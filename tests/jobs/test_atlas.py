@@ -69,6 +69,7 @@ def test_dry_run_prints_the_whole_configuration(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     """One run whose worker is killed, then which is killed itself and repeated; and one that is left alone."""
     model, videos = make_copying_model(tmp_path / "model"), talks(tmp_path / "talks")
