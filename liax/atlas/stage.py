@@ -7,6 +7,7 @@ Legend: B batch, S side in pixels, C colours, F frames, L levels, M directions.
 """
 
 import io
+import socket
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from liax import storage
-from liax.atlas.networks import open_observers
+from liax.atlas.networks import Opened, open_observers
 from liax.atlas.people import Person, unsuited
 from liax.atlas.records import (
     Work,
@@ -28,7 +29,7 @@ from liax.atlas.records import (
 from liax.atlas.strips import TILE_PX, strip, to_jpeg
 from liax.atlas.trace import draw, trace
 from liax.attributes import ATTRIBUTES, attributes_of
-from liax.errors import VideoError
+from liax.errors import JobError, VideoError
 from liax.evaluation.attempts import may_begin
 from liax.evaluation.clips import Clip, opened, spread
 from liax.face import FaceFinder
@@ -142,6 +143,11 @@ class TraceItem(_Stage):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         opened_here = open_observers(work.config.networks, self._renderer.device)
+        try:
+            _require_same(work, opened_here)
+        except JobError:
+            opened_here.observers.close()
+            raise
         self._observers, self._lpips = opened_here.observers, opened_here.lpips
 
     def close(self) -> None:
@@ -171,6 +177,21 @@ class DrawStrip(_Stage):
         picture = strip(rows, [float(level) for level in levels_L])
         storage.write_bytes(self._work.strip(str(row["id"])), to_jpeg(picture))
         return {"pictures": len(people) * len(levels_L)}
+
+
+def _require_same(work: Work, here: Opened) -> None:
+    """Raises JobError where a node's observers are others than those whose names the records bear: what one of them
+    lacks would stay unmeasured for good."""
+    wanted = dict(work.observers)
+    told = [f"lacks {name} ({kind})" for kind, name in wanted.items() if here.names.get(kind) != name]
+    told += [f"has {name} ({kind})" for kind, name in here.names.items() if wanted.get(kind) != name]
+    if not told:
+        return
+    why = "".join(f"; {what}: {reason}" for what, reason in here.unavailable.items())
+    raise JobError(
+        f"node {socket.gethostname()} observes with other weights than the machine where this was started: it "
+        f"{', '.join(told)}{why}; put the same weights at the same place on every node"
+    )
 
 
 def chosen_levels(levels_L: NDArray[np.float32], count: int) -> NDArray[np.float32]:
