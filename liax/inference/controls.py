@@ -77,7 +77,6 @@ class Controls:
         self.directions = directions
         self.measured: dict[str, MeasuredControl] = {} if file is None else dict(file.controls)
         self.named: dict[str, Named] = dict(named or {}) if file is None else {}
-        self._told: set[str] = set()
 
     def choices(self) -> list[Choice]:
         """All names of this model, those that cannot be set as well; without any, its indices."""
@@ -229,10 +228,8 @@ class Controls:
             yield f"{name}={value:g} is outside the published range {low:g} to {high:g}; the face may break"
 
     def _approximate(self, name: str) -> Iterator[str]:
-        """Said once."""
         control = self.measured[name]
-        if control.status == "approximate" and name not in self._told:
-            self._told.add(name)
+        if control.status == "approximate":
             error = "" if control.error is None else f", off by {with_unit(control.error, control.unit)} on average"
             yield f"{name} is approximate{error}" + (f": {control.reason}" if control.reason else "")
 
