@@ -80,8 +80,9 @@ class Guard:
         if path == "upload":
             return await self._upload(secret, scope, receive, send)
         if path == "queue/data":
-            names = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])
-            return await self._in_tab(secret, names[0], scope, receive, send)
+            names = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("session_hash", [])
+            # Of several, whoever answers would take another than we look at.
+            return await self._in_tab(secret, names[0] if len(names) == 1 else "", scope, receive, send)
         if path.startswith("heartbeat/"):
             return await self._in_tab(secret, path.removeprefix("heartbeat/"), scope, receive, send)
         body = await _body(receive, MOST_MESSAGE_BYTES)

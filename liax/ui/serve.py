@@ -1,6 +1,8 @@
 """Serving the page: a socket, a folder for visitors' files that goes with the process, Gradio, and the guard."""
 
+import asyncio
 import importlib.util
+import logging
 import os
 import signal
 import socket
@@ -55,10 +57,17 @@ def serve(config: UiConfig) -> None:
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOPPING_S)
             # Uvicorn ends its own work at a SIGTERM and then sends it on; visitors' files have to go first.
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+            logging.getLogger("uvicorn.error").addFilter(_not_cancelled)
             say(f"the page: {address(listening)} (Ctrl-C stops it)")
             uvicorn.Server(settings).run(sockets=[listening])
     finally:
         listening.close()
+
+
+def _not_cancelled(record: logging.LogRecord) -> bool:
+    """Open pages that a stopping server cuts off are no error."""
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and "graceful shutdown exceeded" not in record.getMessage()
 
 
 def check_atlas(atlas: str | None) -> None:
