@@ -139,6 +139,18 @@ def test_messages_are_their_tabs_alone(ask: Callable[..., Answer], visitors: Vis
     assert ask("/gradio_api/queue/data", one).status == 403, "a tab without a name"
 
 
+@pytest.mark.parametrize("more", ["&session_hash=theirs", "&session_hash=", "&session%5Fhash=theirs", ""])
+def test_nobody_hides_a_tab_behind_its_own(
+    ask: Callable[..., Answer], visitors: Visitors, page: Page, more: str
+) -> None:
+    one, other = visitors.greet(None), visitors.greet(None)
+    ask("/gradio_api/queue/join", one, message("theirs"))
+    ask("/gradio_api/queue/join", other, message("mine"))
+    page.seen.clear()
+    answer = ask("/gradio_api/queue/data", other, query=f"session_hash=mine{more}")
+    assert (answer.status, len(page.seen)) == ((403, 0) if more else (200, 1))
+
+
 def test_messages_pass_unchanged(ask: Callable[..., Answer], visitors: Visitors, page: Page) -> None:
     sent = message("mine")
     ask("/gradio_api/queue/join", visitors.greet(None), sent)
