@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.atlas.couplings import apart
+from liax.atlas.couplings import others, tied_sds
 from liax.atlas.curves import ASKED, around, calibration_curve, found_for, kept
 from liax.atlas.effects import LEAST_LEVELS, Spread, mean_of_found, slopes
 from liax.atlas.response import Response
@@ -99,6 +99,7 @@ def _control(name: str, fit: Response, held_out: Response, spread: Spread, most_
     asked_U = np.linspace(low, high, ASKED)
     r2, error = kept(asked_U, found_for(curve, tested.levels_L, tested.own_NL, asked_U))
     changes_C, talk_C = _cross_talk(tested, safe_L, name, spread)
+    talk = dict(zip(CONTROLS, talk_C, strict=True))
     worth = Worth(
         span=high - low,
         reach=float(np.ptp(curve.units_K)),
@@ -106,7 +107,7 @@ def _control(name: str, fit: Response, held_out: Response, spread: Spread, most_
         people=int((np.isfinite(tested.own_NL).sum(axis=1) >= LEAST_LEVELS).sum()),
         r2=r2,
         error=error,
-        talk={other: talk_C[place] for place, other in enumerate(CONTROLS) if apart(name, other)},
+        talk={other: float(np.maximum(talk[other] - tied_sds(name, other), 0)) for other in others(name)},
         second=_agreement(tested, safe_L),
         uneven=_uneven(tested, safe_L),
     )
@@ -156,34 +157,56 @@ def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tupl
     """What the controls C do while one is moved, within its safe range.
 
     Returns:
-        their changes for a change of 1 of the one, each in its own unit: ratios of the people's mean slopes.
-        and how much that is in SDs for one SD of the one, or, where that is more, how far each goes at most for how far
-        the one goes at most: what closes whichever way one turns has no slope and is seen all the same. 0 for what
-        nowhere in the safe range goes further than one overlooks (the error of its definition).
+        their changes for a change of 1 of the one, each in its own unit: ratios of the people's mean slopes, which is
+        what can be compensated.
+        and how much it is in SDs for one SD of the one, whichever way each person's goes; or, where that is more, how
+        far each goes at most for how far the one goes at most: what closes whichever way one turns has no slope and is
+        seen all the same. 0 for what nowhere in the safe range goes further than one overlooks (the error of its
+        definition).
     """
     target = list(CONTROLS).index(name)
     nothing_C = np.full(len(CONTROLS), np.nan)
     if safe_L.sum() < LEAST_LEVELS:
         return nothing_C, nothing_C
     changes_NLC = moved.all_NLC[:, safe_L]
-    slope_C = mean_of_found(slopes(moved.levels_L[None, safe_L], changes_NLC[:, None])[:, 0], axis=0)
-    reached_C = np.abs(mean_of_found(changes_NLC, axis=0)).max(axis=0)
-    furthest_C = reached_C / spread.control_C
-    if not abs(slope_C[target]) > 0 or not furthest_C[target] > 0:
+    slope_C, each_C = _slopes(moved.levels_L[safe_L], changes_NLC)
+    own, own_reach = abs(slope_C[target]), np.abs(mean_of_found(changes_NLC[..., target], axis=0)).max()
+    if not own > 0 or not own_reach > 0:
         return nothing_C, nothing_C
-    changes_C = slope_C / slope_C[target]
-    in_sds_C = np.abs(changes_C) * spread.control_C[target] / spread.control_C
+    # A change is the difference of two readings, so it has the noise of both.
+    reached_C = _size(changes_NLC, 2 * _noise(changes_NLC)).max(axis=0)
     overlooked_C = reached_C <= [definition.error for definition in CONTROLS.values()]
-    return changes_C, np.where(overlooked_C, 0, np.maximum(in_sds_C, furthest_C / furthest_C[target]))
+    in_sds_C = np.maximum(each_C / own, reached_C / own_reach) * spread.control_C[target] / spread.control_C
+    return slope_C / slope_C[target], np.where(overlooked_C, 0, in_sds_C)
+
+
+def _slopes(levels_L: Floats, changes_NLV: Floats) -> tuple[Floats, Floats]:
+    """The mean over people of slopes V, and their size (see `_size`)."""
+    slope_NV = slopes(levels_L[None], changes_NLV[:, None])[:, 0]
+    square = float(((levels_L - levels_L.mean()) ** 2).sum())
+    return mean_of_found(slope_NV, axis=0), _size(slope_NV, _noise(changes_NLV) / square)
+
+
+def _size(values_N: Floats, noise: Floats) -> Floats:
+    """The root mean square over people, less this variance of what is noise; not less than the mean's magnitude. People
+    who go opposite ways do not cancel."""
+    beyond = np.sqrt(np.maximum(mean_of_found(values_N**2, axis=0) - noise, 0))
+    return np.maximum(beyond, np.abs(mean_of_found(values_N, axis=0)))
+
+
+def _noise(changes_NLV: Floats) -> Floats:
+    """Variance V of one reading by the observer: of what neighbouring levels do not share (second differences of
+    independent readings have six times their variance)."""
+    return mean_of_found(np.diff(changes_NLV, n=2, axis=1) ** 2, axis=(0, 1)) / 6
 
 
 def _uneven(moved: _Moved, safe_L: Bools) -> float | None:
-    """By how much of the control's change the one side of the face moves more, within the safe range."""
+    """By how much of the control's change either side of the face moves more, within the safe range."""
     if moved.uneven_NL is None or safe_L.sum() < LEAST_LEVELS:
         return None
     both_NLV = np.stack([moved.own_NL, moved.uneven_NL], axis=-1)[:, safe_L]
-    own, uneven = mean_of_found(slopes(moved.levels_L[None, safe_L], both_NLV[:, None])[:, 0], axis=0)
-    return float(abs(uneven / own)) if abs(own) > 0 else None
+    slope_V, each_V = _slopes(moved.levels_L[safe_L], both_NLV)
+    return float(each_V[1] / abs(slope_V[0])) if abs(slope_V[0]) > 0 else None
 
 
 def _agreement(moved: _Moved, safe_L: Bools) -> float | None:

@@ -5,15 +5,16 @@ is wanted, and w how many SDs each direction is moved, the cost of weights that 
 
     J(w) = Σ_c (x_c·w)² + Σ_m (e_m² + EFFORT²) w_m²
 
-The first sum goes over all controls that the observer sees apart from t (`liax.atlas.couplings`): what else moves;
-and where t is of both sides of the face, over by how much more the one side moves (`liax.atlas.sides`), times UNEVEN.
+The first sum goes over all controls that are made of other attributes than t: what else moves. Of what the observer
+ties to t (`liax.atlas.couplings`), only what each direction does beyond that counts. Where t is of both sides of the
+face, the sum also goes over by how much more the one side moves (`liax.atlas.sides`), times UNEVEN.
 In the second, e_m² is the sum over these of the squared standard errors of the direction's effects, by which J grows
 if effects are known that badly; and EFFORT makes a strong direction cheaper than many weak ones. The best w of a set
 of directions is A⁻¹ x_t / (x_tᵀ A⁻¹ x_t), with A = Σ_c x_c x_cᵀ + diag(e² + EFFORT²), and costs 1 / (x_tᵀ A⁻¹ x_t):
 it is Fisher's linear discriminant, regularised. Directions are added one by one, always the one that lowers J most
 (orthogonal matching pursuit: Pati et al. 1993).
 
-Shapes: P paths (the directions alone), M directions, C controls, K chosen directions, L levels.
+Shapes: P paths (the directions alone), M directions, C controls, O the others of them, K chosen directions, L levels.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.atlas.couplings import apart
+from liax.atlas.couplings import others, tied_sds
 from liax.atlas.effects import MONOTONE, Effects, Spread, effects, mean_of_found
 from liax.atlas.response import Path, Response
 from liax.atlas.sides import left_less_right
@@ -154,8 +155,8 @@ def _choose(directions: _Directions, name: str) -> _Chosen | None:
     while len(best.chosen_K) < MOST_DIRECTIONS:
         span = best.high - best.low
         kept = max(KEPT_SPAN * span, min(least, span))
-        others = [int(place) for place in np.flatnonzero(directions.usable_P) if place not in best.chosen_K]
-        wider = [_weigh(directions, name, [*best.chosen_K, place]) for place in others]
+        further = [int(place) for place in np.flatnonzero(directions.usable_P) if place not in best.chosen_K]
+        wider = [_weigh(directions, name, [*best.chosen_K, place]) for place in further]
         wider = [one for one in wider if one.high - one.low >= kept and one.cost <= (1 - GAIN) * best.cost]
         wider = [one for one in wider if _falls(directions, target, one) <= MOST_FALL]
         if not wider:
@@ -167,11 +168,13 @@ def _choose(directions: _Directions, name: str) -> _Chosen | None:
 def _weigh(directions: _Directions, name: str, chosen_K: list[int]) -> _Chosen:
     """The best weights of these directions."""
     target = list(CONTROLS).index(name)
-    others_C = [place for place, other in enumerate(CONTROLS) if apart(name, other)]
+    others_O = [list(CONTROLS).index(other) for other in others(name)]
+    tied_O = np.array([tied_sds(name, other) for other in others(name)])
     # What is not clear may be chance, which is not worth fighting; its size is in the errors.
     slope_KC = np.where(directions.effects.clear_PC, directions.effects.slope_PC, 0)[chosen_K]
-    error_K = np.nan_to_num(directions.error_PC[np.ix_(chosen_K, others_C)])
-    moved_KO = slope_KC[:, others_C]
+    error_K = np.nan_to_num(directions.error_PC[np.ix_(chosen_K, others_O)])
+    moved_KO = slope_KC[:, others_O]
+    moved_KO = np.sign(moved_KO) * np.maximum(np.abs(moved_KO) - tied_O * np.abs(slope_KC[:, [target]]), 0)
     uneven_A = left_less_right(name)
     if uneven_A is not None:
         uneven_K1 = UNEVEN * directions.change_PA[chosen_K] @ uneven_A[:, None] / directions.spread_C[target]

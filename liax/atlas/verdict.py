@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from liax.atlas.couplings import tied_sds
 from liax.attributes import CONTROLS, DEGREES, SHARE
 from liax.controls_file import Status
 
@@ -25,7 +26,7 @@ class Bounds:
         r2: at least.
         errors: the error, in those of the control's definition, at most.
         share: or else this share of its safe range; 0 for no such way out.
-        talk: at most so many SDs of any other control (that the observer sees apart) for one SD of this one's.
+        talk: at most so many SDs of any other control for one SD of this one's, beyond what the observer ties to it.
         all_talk: and so many in all, √Σ talk².
         second: correlation with the second observer at least, where it can see this.
         uneven: of a control of both sides of the face, how much more the one may move, in shares of what both do.
@@ -57,7 +58,7 @@ class Worth:
         falls: the largest fall of the fit people's median change on its way up, in shares of its reach.
         people: how many it could be measured on, of those it was not fitted on.
         r2, error: None where they could not be.
-        talk: by other control that the observer sees apart, see `Bounds`.
+        talk: by other control that is no kin, see `Bounds`.
         second: None where there is no second observer, or it cannot see this.
         uneven: see `Bounds`; None for a control that is not of both sides.
     """
@@ -119,7 +120,8 @@ def _missed(name: str, worth: Worth, bounds: Bounds) -> list[str]:
     if other is not None and not worth.talk[other] <= bounds.talk:
         more = sum(not size <= bounds.talk for size in worth.talk.values()) - 1
         others = f", and {more} more" if more else ""
-        missed.append(f"also moves {other}: {worth.talk[other]:.2g} of its own effect{others}")
+        beyond = " beyond what the observer adds" if tied_sds(name, other) else ""
+        missed.append(f"also moves {other}: {worth.talk[other]:.2g} of its own effect{beyond}{others}")
     elif not all_talk <= bounds.all_talk:
         missed.append(f"also moves others, {other} most: {all_talk:.2g} of its own effect in all")
     if worth.uneven is not None and not worth.uneven <= bounds.uneven:

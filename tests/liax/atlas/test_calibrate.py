@@ -120,6 +120,40 @@ def test_closed_eyes_read_as_eyes_that_look_down_and_are_no_gaze() -> None:
     assert "also moves blink" in found["gaze_y"].reason
 
 
+def test_ties_excuse_no_more_than_the_observer_adds() -> None:
+    """A chin that goes down moves the box a little; half the picture is the model's doing."""
+    found = _certified("mouth_open", _on_path("mouth_open", linear(effect({"jawOpen": 0.2, "y": 0.1, "size": 0.1}))))
+    assert found.status == "unavailable"
+    assert found.reason.startswith("also moves y: 2.2 of its own effect beyond what the observer adds, and 1 more")
+    tied = _certified("mouth_open", _on_path("mouth_open", linear(effect({"jawOpen": 0.2, "y": 0.012, "size": 0.016}))))
+    assert (tied.status, tied.reason) == ("certified", "")
+    assert tied.cross_talk["y"] == pytest.approx(0.06, rel=0.05)  # told all the same
+
+
+def _opposite_ways(name: str, planted: dict[str, float], both_ways: dict[str, float]) -> MeasuredControl:
+    """Half of either half of the people do something else besides, and the others its opposite."""
+    found = _on_path(name, linear(effect(planted)))
+    ways_N = np.where(np.arange(len(found.people)) // 2 % 2 == 0, 1, -1)
+    found.values_NPLA[:, 0] += ways_N[:, None, None] * (LEVELS_L[:, None] @ effect(both_ways)).astype(np.float32)
+    return _certified(name, found)
+
+
+def test_people_who_go_opposite_ways_do_not_cancel() -> None:
+    found = _opposite_ways("yaw", {"yaw": 8.0}, {"mouthSmileLeft": 0.2, "mouthSmileRight": 0.2})
+    assert found.status == "unavailable"
+    assert found.reason.startswith("also moves smile: 2.8 of its own effect")
+    assert abs(found.cross_talk["smile"]) < 0.002  # nothing that could be compensated
+    crooked = _opposite_ways("smile", SMILE, {"mouthSmileLeft": 0.07, "mouthSmileRight": -0.07})
+    assert crooked.status == "unavailable"
+    assert crooked.reason == "moves one side of the face more than the other, by 0.7 of its own effect"
+
+
+def test_an_observers_noise_is_no_cross_talk() -> None:
+    """A third of an SD in each reading is about what one overlooks; it has no direction."""
+    found = _certified("yaw", _on_path("yaw", linear(effect({"yaw": 8.0})), noise=0.3, people=40))
+    assert "also moves" not in found.reason
+
+
 def test_what_closes_whichever_way_one_turns_is_cross_talk() -> None:
     def change(codes: np.ndarray) -> np.ndarray:
         moved = codes @ effect({"yaw": 8.0})

@@ -55,6 +55,15 @@ def test_a_blink_is_made_of_both_eyes_even_where_one_alone_is_stronger() -> None
     assert one_and_one.unit_M == pytest.approx([1, 1], abs=0.05)
 
 
+def test_what_is_beyond_a_tie_is_taken_back_and_what_is_tied_is_left() -> None:
+    """y is 1.1 SDs for one SD of pitch by the observer alone."""
+    moved = {"pitch": 5.0, "y": 0.06}
+    found = _paths(moved, {"y": 0.02})["pitch"].unit_M
+    left = found @ effect(moved, {"y": 0.02})[:, ATTRIBUTES.index("y")] / found[0]
+    assert left == pytest.approx(0.022, abs=0.004)
+    assert _paths({"pitch": 5.0, "y": 0.02}, {"y": 0.02})["pitch"].unit_M == pytest.approx([1, 0])
+
+
 def test_dead_unclear_and_breaking_directions_are_not_used() -> None:
     moves = effect({"yaw": 8.0}, {"yaw": 800.0}, {"yaw": 0.05}, {"yaw": 12.0})
     found = response(alone(4), linear(moves))
