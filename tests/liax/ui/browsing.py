@@ -9,8 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-PATIENCE_MS = 30_000
-STARTING_S = 120
+PATIENCE_MS = 60_000
+STARTING_S = 240
 
 
 @dataclass
