@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from jobs.animator_options import MODEL_FORMS, MODEL_VARIABLE, Parser
 from liax.errors import UserError, run_main
-from liax.ui.config import Limits, UiConfig
+from liax.ui.config import MOST_WAITING, Limits, UiConfig
 
 MOST_PORT = 65535
 
@@ -82,7 +82,7 @@ def _add_serving(parser: Parser) -> None:
         "--max-waiting",
         type=int,
         default=limits.waiting,
-        help=f"most visitors in the queue (default: {limits.waiting})",
+        help=f"most works in the queue (default: {limits.waiting})",
     )
 
 
@@ -95,10 +95,16 @@ def _config(options: argparse.Namespace) -> UiConfig:
         raise UserError("--controls is for one model: give one --model, or put each controls.json beside its weights")
     if not 0 <= options.port <= MOST_PORT:
         raise UserError(f"there is no port {options.port}: give 0 to {MOST_PORT}")
+    if options.tracking_uri and not options.any_model and not any(model.startswith("models:/") for model in models):
+        raise UserError(
+            "--tracking-uri is for models of the registry: give --model models:/NAME@ALIAS, or leave it out"
+        )
     for name in ("max_mb", "max_seconds", "max_minutes", "max_waiting"):
         value = getattr(options, name)
         if not 0 < value < float("inf"):
             raise UserError(f"--{name.replace('_', '-')} {value:g} leaves nothing to be done: give a number above 0")
+    if options.max_waiting > MOST_WAITING:
+        raise UserError(f"--max-waiting {options.max_waiting} is too many: give at most {MOST_WAITING}")
     limits = Limits(options.max_mb, options.max_seconds, options.max_minutes * 60, options.max_waiting)
     return UiConfig(
         tuple(models),

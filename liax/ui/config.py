@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 
 BYTES_PER_MB = 1_000_000
+FOLDER_PREFIX = "liax-ui-"
+"""Of the folder with all files of a page."""
+MOST_WAITING = 30
+"""Each work that waits keeps one of the 40 threads that answer visitors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Limits:
 
     @property
     def visitor_bytes(self) -> int:
-        """Of all uploads of one visitor together; the oldest make room. Our choice: a few tries with two files each."""
+        """Of all uploads and results of one visitor together; the oldest make room. Our choice: a few tries."""
         return 10 * self.file_bytes
 
 

@@ -4,11 +4,12 @@ Legend: M directions, H W pixels, C colours.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from liax.errors import LiaxError, UserError
+from liax.errors import UserError
 from liax.inference.animation import Animation
 from liax.inference.sweep import Row, rows_of
 from liax.inference.transfer import Mode, StartFrame
@@ -19,12 +20,21 @@ from liax.ui.config import Limits
 from liax.ui.models import Models
 from liax.ui.sources import Framing, Source, Sources
 from liax.ui.visitors import Tab, Visitors
-from liax.ui.work import Stand, Work
+from liax.ui.work import Line, Stand, Work
 
 STILLS = 7
 """Pictures of one direction: at one end of its range, at 0 in the middle, and at the other end."""
 
 Show = Callable[[Stand], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A portrait, what became of it, and what of the settings was not followed."""
+
+    still_HWC: Picture
+    moved_HWC: Picture
+    notes: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +66,28 @@ class Desk:
     def __init__(self, models: Models, visitors: Visitors, limits: Limits, sources: Sources | None = None) -> None:
         self.models, self.visitors, self.limits = models, visitors, limits
         self.sources = sources or Sources()
+        self._line = Line(limits.waiting)
 
     def source(self, tab: str, model: str, framing: Framing) -> Source:
         """A portrait, encoded at the first call. Raises UserError where its faces cannot be had."""
         check_picture(framing.path, self.limits)
         return self.sources.get(tab, self.models.get(model), framing)
 
-    def preview(self, tab: str, model: str, framing: Framing, settings: Mapping[str, float]) -> tuple[Picture, Picture]:
+    def preview(self, owner: Tab, model: str, framing: Framing, settings: Mapping[str, float]) -> Preview:
         """The portrait as it is, and moved."""
-        source = self.source(tab, model, framing)
-        delta_M = source.animator.controls.delta(settings, quiet=True)
+        source = self.source(owner.name, model, framing)
+        said = Work(lambda stand: None, self.limits.work_s)
+        with watched(said):
+            delta_M = source.animator.controls.delta(settings)
         still = source.portraits.canvas_HWC
-        return source.portraits.pictures[0] if still is None else still, source.moved(delta_M)
+        return Preview(source.portraits.pictures[0] if still is None else still, source.moved(delta_M), said.notes)
 
-    def save_picture(self, owner: Tab, tab: str, model: str, framing: Framing, settings: Mapping[str, float]) -> Made:
+    def save_picture(self, owner: Tab, model: str, framing: Framing, settings: Mapping[str, float]) -> Made:
         """The moved portrait as a file."""
-        _, moved_HWC = self.preview(tab, model, framing, settings)
-        file = self.visitors.new_folder(owner.visitor) / "edited.png"
-        save_picture(moved_HWC, file)
-        return Made(file, [])
+        preview = self.preview(owner, model, framing, settings)
+        with self._result(owner) as folder:
+            save_picture(preview.moved_HWC, folder / "edited.png")
+        return Made(folder / "edited.png", preview.notes)
 
     def animate(
         self,
@@ -104,7 +117,7 @@ class Desk:
             )
 
         check_picture(framing.path, self.limits)
-        return self._video(owner, "animation.mp4", driving, make, show)
+        return self._video(owner, "animate", "animation.mp4", driving, make, show)
 
     def edit_video(
         self, owner: Tab, model: str, framing: Framing, settings: Mapping[str, float], from_first: bool, show: Show
@@ -122,31 +135,40 @@ class Desk:
                 paste_back=framing.paste_back,
             )
 
-        return self._video(owner, "edited.mp4", framing.path, make, show)
+        return self._video(owner, "video", "edited.mp4", framing.path, make, show)
 
-    def sweep(self, owner: Tab, tab: str, model: str, framing: Framing, direction: str, show: Show) -> list[Strip]:
+    def sweep(self, owner: Tab, model: str, framing: Framing, direction: str, show: Show) -> list[Strip]:
         """What a direction, or all of them, do to a portrait. Raises UserError, or Cancelled."""
-        work = self.begin(owner, show)
-        with watched(work):
-            source = self.source(tab, model, framing)
+        with self._work(owner, "explore", show):
+            source = self.source(owner.name, model, framing)
             rows = rows_of(source.animator.controls, direction, None)
             with Progress(len(rows) * STILLS, "sweep", "picture") as progress:
                 return [_strip(source, row, progress) for row in rows]
 
-    def begin(self, owner: Tab, show: Show, most_frames: int | None = None) -> Work:
-        """The tab's work from now on, which `cancel` ends."""
-        owner.work = Work(show, self.limits.work_s, most_frames)
-        return owner.work
+    @contextmanager
+    def _work(self, owner: Tab, part: str, show: Show, most_frames: int | None = None) -> Iterator[Work]:
+        """The block is work for that part of a tab's page, when its turn comes."""
+        work = Work(show, self.limits.work_s, most_frames)
+        with owner.working(part, work), self._line.turn(owner.visitor.secret, work), watched(work):
+            yield work
 
-    def _video(self, owner: Tab, name: str, driving: str, make: Callable[[Path], Animation], show: Show) -> Made:
-        work = self.begin(owner, show, check_video(driving, self.limits))
+    @contextmanager
+    def _result(self, owner: Tab) -> Iterator[Path]:
+        """A folder that is the visitor's if the block ends well, and gone if it does not."""
         folder = self.visitors.new_folder(owner.visitor)
         try:
-            with watched(work):
-                animation = make(folder / name)
-        except LiaxError:
+            yield folder
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        self.visitors.claim(owner.visitor, folder)
+
+    def _video(
+        self, owner: Tab, part: str, name: str, driving: str, make: Callable[[Path], Animation], show: Show
+    ) -> Made:
+        most_frames = check_video(driving, self.limits)
+        with self._work(owner, part, show, most_frames) as work, self._result(owner) as folder:
+            animation = make(folder / name)
         return Made(folder / name, work.notes, animation)
 
 

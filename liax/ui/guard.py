@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
@@ -10,7 +11,8 @@ from urllib.parse import parse_qs
 
 from liax.ui.visitors import Visitor, Visitors
 
-COOKIE = "liax_visitor"
+COOKIE = f"liax_visitor_{secrets.token_hex(4)}"
+"""Another one in each process: several pages of one host share their cookies, and must not take each other's places."""
 MOST_MESSAGE_BYTES = 1_000_000
 """Of a message other than an upload: settings and names of files."""
 FORM_BYTES = 100_000
@@ -50,7 +52,7 @@ class Guard:
     """
 
     def __init__(self, app: App, visitors: Visitors, most_file_bytes: int) -> None:
-        self._app, self._visitors, self._most_file_bytes = app, visitors, most_file_bytes
+        self._app, self.visitors, self._most_file_bytes = app, visitors, most_file_bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -63,7 +65,7 @@ class Guard:
             path = ""  # an older form of file=, which nothing of ours uses
         secret = _secret(scope)
         if _OPEN.fullmatch(path):
-            visitor = self._visitors.greet(secret) if path == "/" else None
+            visitor = self.visitors.greet(secret) if path == "/" else None
             cookie = visitor.secret if visitor is not None and visitor.secret != secret else None
             return await self._app(scope, receive, _with_headers(send, cookie))
         send = _with_headers(send, None)
@@ -74,7 +76,7 @@ class Guard:
     async def _own(self, path: str, secret: str | None, scope: Message, receive: Receive, send: Send) -> None:
         """A request about somebody's files or messages."""
         if path.startswith("file="):
-            if not self._visitors.may_read(secret, Path(path.removeprefix("file="))):
+            if not self.visitors.may_read(secret, Path(path.removeprefix("file="))):
                 return await _refuse(send, 403, "this file is not yours, or is no longer there")
             return await self._app(scope, receive, send)
         if path == "upload":
@@ -84,23 +86,37 @@ class Guard:
             # Of several, whoever answers would take another than we look at.
             return await self._in_tab(secret, names[0] if len(names) == 1 else "", scope, receive, send)
         if path.startswith("heartbeat/"):
-            return await self._in_tab(secret, path.removeprefix("heartbeat/"), scope, receive, send)
+            name = path.removeprefix("heartbeat/")
+            return await self._in_tab(secret, name, scope, receive, self._heard(secret, name, send), opening=True)
         body = await _body(receive, MOST_MESSAGE_BYTES)
         try:
             message = json.loads(body or b"null")
-        except ValueError:
-            message = None
+            files = list(_files(message))
+        except (ValueError, RecursionError):  # no JSON, or nested for no good
+            message, files = None, []
         if not isinstance(message, dict):
             return await _refuse(send, 400, "this is no message of the page")
-        for file in _files(message):
-            if not self._visitors.may_read(secret, Path(file)):
+        for file in files:
+            if not self.visitors.may_read(secret, Path(file)):
                 return await _refuse(send, 403, f"the file {Path(file).name} is no longer there: upload it again")
-        return await self._in_tab(secret, str(message.get("session_hash", "")), scope, _once(body, receive), send)
+        name, receive = str(message.get("session_hash", "")), _once(body, receive)
+        return await self._in_tab(secret, name, scope, receive, send, opening=path == "queue/join")
 
-    async def _in_tab(self, secret: str | None, name: str, scope: Message, receive: Receive, send: Send) -> None:
-        if not name or self._visitors.tab(secret, name) is None:
+    async def _in_tab(
+        self, secret: str | None, name: str, scope: Message, receive: Receive, send: Send, *, opening: bool = False
+    ) -> None:
+        if not name or self.visitors.tab(secret, name, opening=opening) is None:
             return await _refuse(send, 403, "this page is no longer known here: reload it")
         return await self._app(scope, receive, send)
+
+    def _heard(self, secret: str | None, name: str, send: Send) -> Send:
+        """As long as a page takes its heartbeats, its visitor is there."""
+
+        async def sending(message: Message) -> None:
+            await send(message)
+            self.visitors.tab(secret, name)
+
+        return sending
 
     async def _upload(self, secret: str | None, scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
@@ -109,10 +125,10 @@ class Guard:
             return await _refuse(send, 411, "an upload must say how long it is")
         if int(length) > self._most_file_bytes + FORM_BYTES:
             return await _refuse(send, 413, f"the file is larger than {self._most_file_bytes // 1_000_000} MB")
-        visitor = self._visitors.greet(secret)
+        visitor = self.visitors.greet(secret)
         if visitor.secret != secret:
             return await _refuse(send, 403, "this page is no longer known here: reload it")
-        return await self._app(scope, receive, _claiming(send, self._visitors, visitor))
+        return await self._app(scope, receive, _claiming(send, self.visitors, visitor))
 
 
 def _claiming(send: Send, visitors: Visitors, visitor: Visitor) -> Send:

@@ -28,10 +28,17 @@ class Models:
         sources: what the operator allows, at least one.
         load: makes a model of a source; called once for each.
         any_model: visitors may name others, which `load` is then given as they are.
+        forget: told of a model that made room, which nobody is to keep.
     """
 
-    def __init__(self, sources: Sequence[str], load: Callable[[str], Animator], any_model: bool = False) -> None:
-        self._load, self.any_model = load, any_model
+    def __init__(
+        self,
+        sources: Sequence[str],
+        load: Callable[[str], Animator],
+        any_model: bool = False,
+        forget: Callable[[Animator], None] = lambda animator: None,
+    ) -> None:
+        self._load, self.any_model, self._forget = load, any_model, forget
         self._places = {name: _Place(source) for name, source in zip(shown_names(sources), sources, strict=True)}
         self._named: dict[str, _Place] = {}
         self._lock = threading.Lock()
@@ -41,12 +48,13 @@ class Models:
         """What the operator allows."""
         return list(self._places)
 
-    def get(self, name: str) -> Animator:
-        """The model of that name; others who want it meanwhile wait.
+    def get(self, name: str | None) -> Animator:
+        """The model of that name, None for a box that was emptied; others who want it meanwhile wait.
 
         Raises:
             UserError: there is none, or it cannot be loaded. The text has the model's name in place of its source.
         """
+        name = name or ""
         place = self._places.get(name) or self._own(name.strip())
         with place.loading:
             if place.animator is None:
@@ -64,7 +72,9 @@ class Models:
             place = self._named.pop(name, None) or _Place(name)
             self._named[name] = place
             while len(self._named) > MOST_NAMED:
-                del self._named[next(iter(self._named))]
+                unused = self._named.pop(next(iter(self._named)))
+                if unused.animator is not None:
+                    self._forget(unused.animator)
             return place
 
 

@@ -15,6 +15,8 @@ from liax.ui.tab_explore import explore_tab
 from liax.ui.widgets import PREVIEWERS, Page
 
 TITLE = "LIA-X: move a face"
+MOST_EVENTS = 1000
+"""That wait at once, of all visitors: small ones, each done in a moment. Our choice."""
 
 
 def build(desk: Desk, examples: Examples, limits: Limits, *, atlas: bool = False) -> gr.Blocks:
@@ -48,7 +50,8 @@ def build(desk: Desk, examples: Examples, limits: Limits, *, atlas: bool = False
             desk.sources.forget(str(request.session_hash))
 
         blocks.unload(leave)
-    blocks.queue(max_size=limits.waiting, default_concurrency_limit=PREVIEWERS, api_open=False)
+    # Gradio counts previews and drawn sliders too; how many works may wait is the desk's to say.
+    blocks.queue(max_size=MOST_EVENTS, default_concurrency_limit=PREVIEWERS, api_open=False)
     return blocks
 
 

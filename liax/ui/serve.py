@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from liax.errors import UserError
 from liax.progress import say
-from liax.ui.config import UiConfig
+from liax.ui.config import FOLDER_PREFIX, UiConfig
 
 if TYPE_CHECKING:
     from liax.inference.animator import Animator
@@ -52,16 +52,44 @@ def serve(config: UiConfig) -> None:
     check_atlas(config.atlas)
     listening = listen(config.host, config.port)
     try:
-        with page_folder() as root:
+        with _ends_with_signals(), page_folder() as root:
             app = make_app(config, root)
+            visitors = app.visitors
+
+            class Server(uvicorn.Server):
+                async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                    visitors.end(0)  # whatever is being made would keep the process
+                    await super().shutdown(sockets)
+
             settings = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOPPING_S)
-            # Uvicorn ends its own work at a SIGTERM and then sends it on; visitors' files have to go first.
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
             logging.getLogger("uvicorn.error").addFilter(_not_cancelled)
             say(f"the page: {address(listening)} (Ctrl-C stops it)")
-            uvicorn.Server(settings).run(sockets=[listening])
+            try:
+                Server(settings).run(sockets=[listening])
+            finally:
+                visitors.end(STOPPING_S)  # so that nobody writes any more when the folder goes
     finally:
         listening.close()
+
+
+@contextmanager
+def _ends_with_signals() -> Iterator[None]:
+    """In the block, a SIGTERM or SIGHUP lets everything be put away first: visitors' files must not stay."""
+
+    def end(number: int, _: Any) -> None:
+        sys.exit(128 + number)
+
+    def hang_up(number: int, _: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)  # which Uvicorn knows: it stops, and then sends it on
+
+    wanted = {signal.SIGTERM: end, signal.SIGHUP: hang_up}
+    # Whoever started us with nohup wants no end when the terminal goes.
+    before = {key: signal.signal(key, one) for key, one in wanted.items() if signal.getsignal(key) != signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for key, handler in before.items():
+            signal.signal(key, handler)
 
 
 def _not_cancelled(record: logging.LogRecord) -> bool:
@@ -105,7 +133,7 @@ def page_folder() -> Iterator[Path]:
 
     Gradio reads from the environment where it may put files; what is there is put back afterwards.
     """
-    with TemporaryDirectory(prefix="liax-ui-", ignore_cleanup_errors=True) as name:
+    with TemporaryDirectory(prefix=FOLDER_PREFIX, ignore_cleanup_errors=True) as name:
         settings = {**_QUIET, "GRADIO_TEMP_DIR": str(Path(name).resolve())}
         before = {key: os.environ.get(key) for key in settings}
         os.environ.update(settings)
@@ -133,19 +161,23 @@ def make_app(config: UiConfig, root: Path) -> Any:
     from liax.ui.guard import Guard
     from liax.ui.models import Models
     from liax.ui.page import build
+    from liax.ui.sources import Sources
     from liax.ui.style import CSS, theme
     from liax.ui.visitors import Visitors, tidy_for_ever
 
     limits = config.limits
     first = load(config, config.models[0])  # so that whoever starts the page sees at once, and in full, what is wrong
+    sources = Sources()
     models = Models(
-        config.models, lambda source: first if source == config.models[0] else load(config, source), config.any_model
+        config.models,
+        lambda source: first if source == config.models[0] else load(config, source),
+        config.any_model,
+        sources.forget_model,
     )
     visitors = Visitors(root, limits.kept_s, limits.visitor_bytes)
     tidy_for_ever(visitors, TIDY_EVERY_S)
-    blocks = build(
-        Desk(models, visitors, limits), make_examples(root / "examples"), limits, atlas=config.atlas is not None
-    )
+    desk = Desk(models, visitors, limits, sources)
+    blocks = build(desk, make_examples(root / "examples"), limits, atlas=config.atlas is not None)
     app = FastAPI(openapi_url=None)
     if config.atlas is not None:
         _add_atlas(app, Path(config.atlas).resolve())

@@ -51,6 +51,14 @@ def with_sliders(page: Page, name: str, connect: Callable[[Sliders], None]) -> N
         connect(_draw(choices, name))
 
 
+def connect_reset(sliders: Sliders) -> Any:
+    """Let the button put all sliders to 0; returns the event, to go on from."""
+    zeros = [0] * len(sliders.sliders)
+    return sliders.reset.click(
+        lambda: zeros, outputs=sliders.sliders, queue=False, show_progress="hidden", api_visibility="private"
+    )
+
+
 def _draw(choices: list[Choice], name: str) -> Sliders:
     able = [choice for choice in choices if choice.status != "unavailable" and choice.span[0] < choice.span[1]]
     gr.HTML(legend(choices))

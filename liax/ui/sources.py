@@ -101,3 +101,9 @@ class Sources:
         with self._lock:
             for key in [key for key in self._kept if key[0] == tab]:
                 del self._kept[key]
+
+    def forget_model(self, animator: Animator) -> None:
+        """Keep nothing of a model that made room, and so not the model either."""
+        with self._lock:
+            for key in [key for key, source in self._kept.items() if source.animator is animator]:
+                del self._kept[key]

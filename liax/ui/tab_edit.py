@@ -5,15 +5,16 @@ from typing import Any
 
 import gradio as gr
 
-from liax.errors import LiaxError
 from liax.ui.desk import Show, settings_of
 from liax.ui.pictures_html import EMPTY, pair
-from liax.ui.sliders import Sliders, with_sliders
+from liax.ui.sliders import Sliders, connect_reset, with_sliders
 from liax.ui.visitors import Tab
 from liax.ui.widgets import (
     PREVIEWERS,
     Page,
     example_button,
+    failed,
+    files_in,
     finished,
     framing_inputs,
     framing_of,
@@ -24,11 +25,11 @@ from liax.ui.widgets import (
     video_result,
     work_parts,
 )
-from liax.ui.words import note, readable
+from liax.ui.words import notes
 
 FRAMES = 4
 """How many components say which face is meant."""
-_PRESS = "() => setTimeout(() => document.querySelector('#edit-file').click(), 50)"
+_PRESS = "file => { if (file) setTimeout(() => document.querySelector('#edit-file').click(), 50) }"
 """A browser saves a file only where a link or button with it is pressed; this one is pressed when the file is there."""
 
 
@@ -61,11 +62,11 @@ def _show(page: Page, names: list[str]) -> Callable[..., str]:
         if not values[0]:
             return EMPTY
         try:
-            page.tab_of(request)
             settings = settings_of(names, values[FRAMES:])
-            return pair(*page.desk.preview(str(request.session_hash), model, framing_of(*values[:FRAMES]), settings))
-        except LiaxError as error:
-            return note(readable(str(error), _named(values[0])))
+            made = page.desk.preview(page.tab_of(request), model, framing_of(*values[:FRAMES]), settings)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the visitor reads a line, and the log has the rest
+            return failed(error, values)
+        return pair(made.still_HWC, made.moved_HWC) + notes(made.notes, files_in(values))
 
     return show
 
@@ -78,12 +79,10 @@ def _connect_picture(
     def save(request: gr.Request, model: str, *values: Any) -> list[Any]:
         try:
             settings = settings_of(sliders.names, values[FRAMES:])
-            made = page.desk.save_picture(
-                page.tab_of(request), str(request.session_hash), model, framing_of(*values[:FRAMES]), settings
-            )
-        except LiaxError as error:
-            return [gr.skip(), note(readable(str(error), _named(values[0])))]
-        return [str(made.file), ""]
+            made = page.desk.save_picture(page.tab_of(request), model, framing_of(*values[:FRAMES]), settings)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the visitor reads a line, and the log has the rest
+            return [None, failed(error, values)]
+        return [str(made.file), notes(made.notes, files_in(values))]
 
     quick: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": PREVIEWERS, **page.private}
     everything = [*inputs, *sliders.sliders]
@@ -91,13 +90,9 @@ def _connect_picture(
     gr.on(moves, show, everything, preview, trigger_mode="always_last", show_progress="hidden", **quick)
     changes = [component.change for component in inputs[1:]]
     gr.on(changes, show, everything, preview, trigger_mode="always_last", show_progress="minimal", **quick)
-    zeros = sliders.reset.click(
-        lambda: [0] * len(sliders.sliders), outputs=sliders.sliders, queue=False, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
-    zeros.then(show, everything, preview, show_progress="hidden", **quick)
+    connect_reset(sliders).then(show, everything, preview, show_progress="hidden", **quick)
     saved = download.click(save, everything, [file, said], show_progress="minimal", **quick)
-    saved.success(None, js=_PRESS, api_visibility="private")
+    saved.success(None, file, js=_PRESS, api_visibility="private")
 
 
 def edit_video_tab(page: Page) -> None:
@@ -125,13 +120,6 @@ def edit_video_tab(page: Page) -> None:
 
                 inputs = [page.model, from_first, *framing.all, *sliders.sliders]
                 long_work(page, parts, make, inputs, [result, download])
-                sliders.reset.click(
-                    lambda: [0] * len(sliders.sliders), outputs=sliders.sliders, queue=False,
-                    show_progress="hidden", api_visibility="private",
-                )  # fmt: skip
+                connect_reset(sliders)
 
             with_sliders(page, "video", connect)
-
-
-def _named(file: Any) -> list[str]:
-    return [file["path"]] if isinstance(file, dict) and file.get("path") else []

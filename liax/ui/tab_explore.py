@@ -25,8 +25,8 @@ def explore_tab(page: Page, atlas: bool) -> None:
     """Lay it out. With an atlas, a link to it comes first."""
     if atlas:
         gr.HTML(
-            "<p class='note done'>This model’s directions have been measured: "
-            "<a href='atlas/index.html' target='_blank' rel='noopener'>open the atlas</a>.</p>",
+            "<p class='note done'>There is an atlas, of the model that it names: "
+            "<a href='atlas/index.html' target='_blank' rel='noopener'>open it</a>.</p>",
             elem_id="explore-atlas",
         )
     with gr.Row():
@@ -55,8 +55,7 @@ def explore_tab(page: Page, atlas: bool) -> None:
         return gr.update(choices=offered, value=offered[0][1])
 
     def make(tab: Tab, show: Show, model: str, direction: str, *framing: Any) -> list[Any]:
-        name = next(name for name, one in tab.visitor.tabs.items() if one is tab)
-        return [strips(page.desk.sweep(tab, name, model, framing_of(*framing), str(direction), show)), ""]
+        return [strips(page.desk.sweep(tab, model, framing_of(*framing), str(direction), show)), ""]
 
     page.model.change(offer, page.model, what, show_progress="hidden", **page.private)
     gr.on(None, offer, page.model, what, show_progress="hidden", **page.private)

@@ -1,6 +1,8 @@
 """Pieces that several tabs of the page share."""
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from liax.ui.examples import Examples
 from liax.ui.guard import COOKIE
 from liax.ui.sources import Framing
 from liax.ui.visitors import Tab
-from liax.ui.words import FIND_FACE, PASTE_BACK, WHOSE_FACE, note, notes, readable
+from liax.ui.words import FIND_FACE, PASTE_BACK, WHOSE_FACE, failure, note, notes
 from liax.ui.work import Cancelled, Stand
 
+_log = logging.getLogger(__name__)
+
 FACES = [("the largest", "largest"), ("the leftmost", "leftmost"), ("the only one", ""), ("all of them", "all")]
-WORKERS, PREVIEWERS = 1, 4
-"""How many videos are made at once, and how many previews: the model itself takes turns anyway."""
+PREVIEWERS = 4
+"""How many previews are made at once: the model itself takes turns anyway."""
 IDLE = "<p class='lead'>Nothing is being made.</p>"
 
 
@@ -133,6 +137,7 @@ def example_button(component: Any, file: Path | None, text: str, name: str) -> A
 class WorkParts:
     """A button that starts something long, one that stops it, and where it is said how it goes."""
 
+    name: str
     start: Any
     cancel: Any
     status: Any
@@ -143,7 +148,7 @@ def work_parts(text: str, name: str) -> WorkParts:
     with gr.Row():
         start = gr.Button(text, variant="primary", elem_id=f"{name}-start", min_width=120)
         cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id=f"{name}-cancel", min_width=120)
-    return WorkParts(start, cancel, gr.HTML(IDLE, elem_id=f"{name}-status", elem_classes="status"))
+    return WorkParts(name, start, cancel, gr.HTML(IDLE, elem_id=f"{name}-status", elem_classes="status"))
 
 
 def long_work(
@@ -164,16 +169,17 @@ def long_work(
         try:
             return list(make(page.tab_of(request), show, *values))
         except Cancelled:
-            return [*[None] * len(outputs), note("Cancelled. Nothing was kept.", "warning")]
-        except LiaxError as error:
-            return [*[None] * len(outputs), note(readable(str(error), _files(values)))]
+            return [*nothing, note("Cancelled. Nothing was kept.", "warning")]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the visitor reads a line, and the log has the rest
+            return [*nothing, failed(error, values)]
 
     def stop(request: gr.Request) -> list[Any]:
-        tab = page.tab_of(request)
-        if tab.work is not None:
-            tab.work.cancel()
+        with suppress(LiaxError):  # where the page is not known any more, nothing is made for it
+            page.tab_of(request).cancel(parts.name)
         return [gr.update(interactive=True), gr.update(visible=False), note("Cancelled. Nothing was kept.", "warning")]
 
+    # A button that has nothing to download is not shown.
+    nothing = [gr.update(value=None, visible=False) if isinstance(one, gr.DownloadButton) else None for one in outputs]
     buttons = [parts.start, parts.cancel]
     quick: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     begun = parts.start.click(
@@ -185,7 +191,7 @@ def long_work(
         [*outputs, parts.status],
         show_progress_on=parts.status,
         concurrency_id="work",
-        concurrency_limit=WORKERS,
+        concurrency_limit=None,  # works wait for each other behind it, see `liax.ui.work.Line`
         **page.private,
     )
     running.then(lambda: [gr.update(interactive=True), gr.update(visible=False)], outputs=buttons, **quick)
@@ -201,5 +207,17 @@ def finished(made: Made, files: Sequence[str]) -> str:
     return notes(made.notes, files) + note(text, "done")
 
 
-def _files(values: Sequence[Any]) -> list[str]:
+def failed(error: Exception, values: Sequence[Any]) -> str:
+    """What is shown of an error.
+
+    Args:
+        values: of the components, some of which are files that it may name.
+    """
+    if not isinstance(error, LiaxError):
+        _log.exception("failed")
+    return note(failure(error, files_in(values)))
+
+
+def files_in(values: Sequence[Any]) -> list[str]:
+    """The files among the values of components."""
     return [value["path"] for value in values if isinstance(value, dict) and value.get("path")]

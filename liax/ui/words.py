@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from liax.attributes import DEGREES, SIDES
+from liax.errors import LiaxError
 from liax.inference.controls import Choice
+from liax.ui.config import FOLDER_PREFIX
 
 FIND_FACE, WHOSE_FACE, PASTE_BACK = "Find the face", "Whose face", "Put back into the whole picture"
 START = "Start frame"
@@ -25,6 +27,8 @@ _PAGES_WORDS = [
     (r"give the start frame's number instead of auto", f"choose the first frame under “{START}”"),
     (r"^warning: ", ""),
 ]
+_FOLDERS = re.compile(rf"(/[^\s'\"“]*)?/{FOLDER_PREFIX}[^/\s]+/([\w.-]+/)*")
+"""Where a visitor's files lie, which is nobody's business."""
 _UNITS = {DEGREES: "°", SIDES: " of the side"}
 
 
@@ -36,9 +40,21 @@ def readable(text: str, files: Iterable[str | Path] = ()) -> str:
     """
     for file in files:
         text = text.replace(str(file), Path(file).name)
+    text = _FOLDERS.sub("", text)
     for commands, pages in _PAGES_WORDS:
         text = re.sub(commands, pages, text)
     return text
+
+
+def failure(error: Exception, files: Iterable[str | Path] = ()) -> str:
+    """What a visitor is told of an error: its text if it was written for people, else what to do."""
+    if isinstance(error, LiaxError):
+        return readable(str(error), files)
+    if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__ or "allocate memory" in str(error):
+        return (
+            "the server has not enough memory for this: give a smaller picture or a shorter video, or try again later"
+        )
+    return "this failed, and it is not your fault: try again, or tell whoever runs this page, whose log has the reason"
 
 
 def note(text: str, kind: str = "error") -> str:

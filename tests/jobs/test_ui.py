@@ -20,6 +20,8 @@ from liax.ui.config import Limits
         (["--model", "m", "--max-seconds", "nan"], "--max-seconds nan leaves nothing"),
         (["--model", "m", "--model", "n", "--controls", "c.json"], "--controls is for one model"),
         (["--model", "m", "--any-model", "--controls", "c.json"], "--controls is for one model"),
+        (["--model", "m", "--max-waiting", "31"], "--max-waiting 31 is too many: give at most 30"),
+        (["--model", "m", "--tracking-uri", "u"], "--tracking-uri is for models of the registry"),
         (["--model", "m", "--share"], "unrecognized arguments: --share"),
     ],
 )

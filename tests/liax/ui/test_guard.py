@@ -139,6 +139,36 @@ def test_messages_are_their_tabs_alone(ask: Callable[..., Answer], visitors: Vis
     assert ask("/gradio_api/queue/data", one).status == 403, "a tab without a name"
 
 
+def test_only_what_a_living_page_sends_opens_it(ask: Callable[..., Answer], visitors: Visitors) -> None:
+    one = visitors.greet(None)
+    assert ask("/gradio_api/queue/data", one, query="session_hash=a").status == 403
+    assert ask("/gradio_api/run/predict", one, message("a")).status == 403
+    assert ask("/gradio_api/cancel", one, message("a")).status == 403
+    assert ask("/gradio_api/heartbeat/a", one).status == 200
+    assert ask("/gradio_api/run/predict", one, message("a")).status == 200
+    assert ask("/gradio_api/queue/join", one, message("b")).status == 200
+    assert ask("/gradio_api/queue/data", one, query="session_hash=b").status == 200
+
+
+def test_whoever_takes_heartbeats_is_there(tmp_path: Path, page: Page) -> None:
+    now_s = iter(range(100))
+    visitors = Visitors(tmp_path, kept_s=60, most_bytes=10, clock=lambda: next(now_s))
+    one = visitors.greet(None)
+    before_s = one.seen_s
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        heard.append(one.seen_s)
+
+    heard: list[float] = []
+    cookie = (b"cookie", f"{COOKIE}={one.secret}".encode())
+    scope = {"type": "http", "path": "/gradio_api/heartbeat/a", "query_string": b"", "headers": [cookie]}
+    asyncio.run(Guard(page, visitors, MOST_FILE_BYTES)(scope, receive, send))
+    assert before_s < heard[0] < heard[1] < heard[2]
+
+
 @pytest.mark.parametrize("more", ["&session_hash=theirs", "&session_hash=", "&session%5Fhash=theirs", ""])
 def test_nobody_hides_a_tab_behind_its_own(
     ask: Callable[..., Answer], visitors: Visitors, page: Page, more: str
@@ -157,7 +187,18 @@ def test_messages_pass_unchanged(ask: Callable[..., Answer], visitors: Visitors,
     assert page.seen == [("/gradio_api/queue/join", sent)]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"1", b"x" * (MOST_MESSAGE_BYTES + 1)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"1",
+        b"[" * 200_000,
+        b'{"data":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b"x" * (MOST_MESSAGE_BYTES + 1),
+    ],
+)
 def test_what_is_no_message(ask: Callable[..., Answer], visitors: Visitors, page: Page, body: bytes) -> None:
     assert ask("/gradio_api/queue/join", visitors.greet(None), body).status == 400
     assert page.seen == []

@@ -66,3 +66,15 @@ def test_few_of_the_models_that_visitors_name_stay_loaded() -> None:
     for name in [*names, names[-1], names[0]]:
         models.get(name)
     assert loader.loaded == [*names, names[0]]
+
+
+def test_a_model_that_makes_room_is_forgotten() -> None:
+    forgotten: list[Any] = []
+    models = Models(["one"], Loader(), any_model=True, forget=forgotten.append)
+    animators = [models.get(f"/mine/{place}") for place in range(MOST_NAMED + 1)]
+    assert forgotten == animators[:1]
+
+
+def test_a_box_that_was_emptied() -> None:
+    with pytest.raises(UserError, match="choose one of one"):
+        Models(["one"], Loader(), any_model=True).get(None)

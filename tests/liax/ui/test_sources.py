@@ -91,3 +91,12 @@ def test_a_choice_that_cannot_be_followed(source: Source) -> None:
         open_source(source.animator, framing(face="all"))
     with pytest.raises(UserError, match="no such file"):
         open_source(source.animator, framing("nowhere.png"))
+
+
+def test_a_model_that_made_room_is_not_kept(source: Source) -> None:
+    sources = Sources(lambda animator, framing: Source(animator, source.portraits, source.encoded))
+    other: Any = object()
+    sources.get("tab", ANIMATOR, framing())
+    sources.get("tab", other, framing())
+    sources.forget_model(ANIMATOR)
+    assert [kept.animator for kept in sources._kept.values()] == [other]

@@ -2,9 +2,10 @@
 
 import pytest
 
+from liax.errors import UserError
 from liax.inference.controls import Choice
 from liax.inference.framing import CHOICES
-from liax.ui.words import hint, label, legend, named, note, notes, readable, unavailable, with_sign
+from liax.ui.words import failure, hint, label, legend, named, note, notes, readable, unavailable, with_sign
 
 
 def test_no_path_and_no_option_of_a_command_is_shown() -> None:
@@ -17,6 +18,22 @@ def test_no_path_and_no_option_of_a_command_is_shown() -> None:
     )
     several = "face 'all' gives several results for one picture: add --paste-back, or choose one face"
     assert readable(several).endswith("switch “Put back into the whole picture” on, or choose one face")
+
+
+def test_no_folder_of_the_page_is_shown() -> None:
+    said = "cannot write /tmp/liax-ui-a1b2/made/Xy_9-z/q/edited.mp4: No space left"
+    assert readable(said) == "cannot write edited.mp4: No space left"
+    assert readable("a/b.png is no picture") == "a/b.png is no picture"
+
+
+def test_every_failure_has_a_line() -> None:
+    class OutOfMemoryError(RuntimeError):
+        """Named like torch's."""
+
+    assert failure(UserError("no face in /x/me.png"), ["/x/me.png"]) == "no face in me.png"
+    for error in (MemoryError(), OutOfMemoryError("CUDA"), RuntimeError("can't allocate memory: you tried")):
+        assert "not enough memory" in failure(error)
+    assert failure(KeyError("/srv/secret")).startswith("this failed, and it is not your fault")
 
 
 def test_text_is_not_taken_for_html() -> None:

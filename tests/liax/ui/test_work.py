@@ -1,10 +1,12 @@
 """How far work is, and how it ends early."""
 
+import threading
+
 import pytest
 
 from liax.errors import UserError
 from liax.progress import Progress, say, watched
-from liax.ui.work import Cancelled, Stand, Work, stand
+from liax.ui.work import Cancelled, Line, Stand, Work, stand
 
 
 def test_frames_and_their_rate() -> None:
@@ -49,3 +51,56 @@ def test_a_video_that_is_longer_than_it_says() -> None:
     assert steps(Work(lambda stand: None, 60, most_frames=3), 3) == 3
     with pytest.raises(UserError, match="more frames than its file says"):
         steps(Work(lambda stand: None, 60, most_frames=3), 4)
+
+
+class Waiting:
+    """Works that stand in a line, each in a thread of its own, until told to go on."""
+
+    def __init__(self, line: Line) -> None:
+        self.line, self.order, self.said = line, [], []
+        self.threads: list[threading.Thread] = []
+
+    def come(self, visitor: str, name: str) -> Work:
+        shown = threading.Event()
+        work = Work(lambda stand: (self.said.append(stand.text), shown.set()), longest_s=60)
+
+        def wait() -> None:
+            try:
+                with self.line.turn(visitor, work):
+                    self.order.append(name)
+            except Cancelled:
+                self.order.append(f"{name} cancelled")
+
+        self.threads.append(threading.Thread(target=wait))
+        self.threads[-1].start()
+        assert shown.wait(60)
+        return work
+
+
+def test_works_are_done_one_after_the_other() -> None:
+    waiting = Waiting(Line(most=3))
+    with waiting.line.turn("me", Work(lambda stand: None, longest_s=60)):
+        waiting.come("me", "first")
+        cancelled = waiting.come("you", "second")
+        waiting.come("you", "third")
+        assert waiting.said[0] == "waiting for 1 other"
+        assert "waiting for 2 others" in waiting.said
+        cancelled.cancel()
+        waiting.threads[1].join()
+        assert waiting.order == ["second cancelled"]
+    for thread in waiting.threads:
+        thread.join()
+    assert waiting.order == ["second cancelled", "first", "third"]
+
+
+@pytest.mark.parametrize(("most", "said"), [(2, "too many are waiting"), (9, "2 of your works are waiting already")])
+def test_so_many_may_wait(most: int, said: str) -> None:
+    waiting = Waiting(Line(most))
+    with waiting.line.turn("me", Work(lambda stand: None, longest_s=60)):
+        waiting.come("me", "first")
+        waiting.come("me", "second")
+        with pytest.raises(UserError, match=said), waiting.line.turn("me", Work(lambda stand: None, longest_s=60)):
+            pass
+    for thread in waiting.threads:
+        thread.join()
+    assert sorted(waiting.order) == ["first", "second"]
