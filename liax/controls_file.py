@@ -45,7 +45,8 @@ class MeasuredControl(Config):
     cross_talk: dict[str, float] = Field(default_factory=dict)
     """By other control: its change, in its own unit, for a change of 1 in this one's."""
     second: float | None = None
-    """Correlation of the change with what a second observer saw, -1…1; None where it cannot see this."""
+    """Correlation of the change with what a second observer saw, -1…1; None where it cannot see this, saw too few faces
+    (`reason` says so), or was not there (then `measured_on` names no `second`)."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -43,7 +43,8 @@ class _Moved:
         levels_L: coefficients.
         own_NL: changes of the control, in its unit; NaN without a face.
         all_NLC: those of all controls.
-        second_NL: of what the second observer sees of it, in its own unit; None where it cannot.
+        second_NL: of what the second observer sees of it, in its own unit; None where it cannot, or is not there.
+        similarity_NL: to the unmoved face's embedding; NaN without one.
         uneven_NL: how much more the left side of the face does of it; None where it is not of both sides.
     """
 
@@ -51,6 +52,7 @@ class _Moved:
     own_NL: Floats
     all_NLC: Floats
     second_NL: Floats | None
+    similarity_NL: Floats
     uneven_NL: Floats | None
 
 
@@ -109,6 +111,8 @@ def _control(name: str, fit: Response, held_out: Response, spread: Spread, most_
         error=error,
         talk={other: float(np.maximum(talk[other] - tied_sds(name, other), 0)) for other in others(name)},
         second=_agreement(tested, safe_L),
+        second_seen=None if tested.second_NL is None else _seen(tested, tested.second_NL, safe_L),
+        identity_seen=_seen(tested, tested.similarity_NL, safe_L),
         uneven=_uneven(tested, safe_L),
     )
     status, reason = verdict(name, worth)
@@ -144,13 +148,14 @@ def _moved(name: str, response: Response, path: int) -> _Moved:
     all_NLC, uneven_A = changes_NLA @ readout().T, left_less_right(name)
     second, sign = SECOND_OF.get(name, ("", 0.0))
     second_NL = None
-    if second in response.second_attributes:
+    if second in response.second_attributes and np.isfinite(response.second_NPLB).any():
         seen_NL = response.second_NPLB[:, path, :, response.second_attributes.index(second)].astype(np.float64)
         zero = int(response.zero_P[path])
         second_NL = sign * (seen_NL - seen_NL[:, zero : zero + 1])
     own_NL = all_NLC[..., list(CONTROLS).index(name)]
     uneven_NL = None if uneven_A is None else changes_NLA @ uneven_A
-    return _Moved(response.levels_PL[path].astype(np.float64), own_NL, all_NLC, second_NL, uneven_NL)
+    levels_L, similarity_NL = response.levels_PL[path].astype(np.float64), response.similarity_NPL[:, path]
+    return _Moved(levels_L, own_NL, all_NLC, second_NL, similarity_NL.astype(np.float64), uneven_NL)
 
 
 def _cross_talk(moved: _Moved, safe_L: Bools, name: str, spread: Spread) -> tuple[Floats, Floats]:
@@ -209,9 +214,16 @@ def _uneven(moved: _Moved, safe_L: Bools) -> float | None:
     return float(each_V[1] / abs(slope_V[0])) if abs(slope_V[0]) > 0 else None
 
 
+def _seen(moved: _Moved, values_NL: Floats, safe_L: Bools) -> float:
+    """In which share of the moved faces of the safe range there is such a value."""
+    looked_L = safe_L & (moved.levels_L != 0)
+    face_NL = np.isfinite(moved.own_NL[:, looked_L])
+    return float((face_NL & np.isfinite(values_NL[:, looked_L])).sum() / max(face_NL.sum(), 1))
+
+
 def _agreement(moved: _Moved, safe_L: Bools) -> float | None:
     """Correlation of the control's changes with those that the second observer saw, over people and moved levels; 0
-    where it saw nothing move, None where it could not look."""
+    where it saw nothing move, None where it cannot see this, is not there, or saw too few faces (see `_seen`)."""
     if moved.second_NL is None:
         return None
     looked_L = safe_L & (moved.levels_L != 0)

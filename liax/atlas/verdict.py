@@ -13,7 +13,9 @@ from liax.attributes import CONTROLS, DEGREES, SHARE
 from liax.controls_file import Status
 
 LEAST_PEOPLE = 2
-"""Nothing can be said of others from one person."""
+"""Nothing can be said of others from one person …"""
+CERTIFIED_PEOPLE = 8
+"""… and from less than so many not enough for a certificate. Our choice."""
 MOST_FALL = 0.15
 """How much of its reach a control may fall back by on the way up."""
 
@@ -30,6 +32,9 @@ class Bounds:
         all_talk: and so many in all, √Σ talk².
         second: correlation with the second observer at least, where it can see this.
         uneven: of a control of both sides of the face, how much more the one may move, in shares of what both do.
+        people: to check on, at least.
+        seen: share of the faces whose identity was compared, and which the second observer saw (where it is there and
+            can see this), at least.
     """
 
     r2: float
@@ -39,10 +44,16 @@ class Bounds:
     all_talk: float
     second: float
     uneven: float
+    people: int
+    seen: float
 
 
-CERTIFIED = Bounds(r2=0.95, errors=1.0, share=0.0, talk=0.25, all_talk=0.4, second=0.7, uneven=0.3)
-APPROXIMATE = Bounds(r2=0.7, errors=3.0, share=0.1, talk=0.5, all_talk=0.7, second=0.3, uneven=0.6)
+CERTIFIED = Bounds(
+    r2=0.95, errors=1.0, share=0.0, talk=0.25, all_talk=0.4, second=0.7, uneven=0.3, people=CERTIFIED_PEOPLE, seen=0.5
+)
+APPROXIMATE = Bounds(
+    r2=0.7, errors=3.0, share=0.1, talk=0.5, all_talk=0.7, second=0.3, uneven=0.6, people=LEAST_PEOPLE, seen=0.0
+)
 """Of 40 random directions, the best 4 for a control still move others by 0.53 in all, and by 0.8 in the median: a
 bound on each other control alone would now and then certify what is chance. The second observer is weaker than the
 first (on real faces they agree to 0.46 … 0.98, within people), so it is asked to confirm and not to measure."""
@@ -59,7 +70,10 @@ class Worth:
         people: how many it could be measured on, of those it was not fitted on.
         r2, error: None where they could not be.
         talk: by other control that is no kin, see `Bounds`.
-        second: None where there is no second observer, or it cannot see this.
+        second: None where there is no second observer, it cannot see this, or saw too few faces.
+        second_seen: share of the moved faces that the second observer saw; None where there is none, or it cannot see
+            this.
+        identity_seen: share of the moved faces whose identity was compared.
         uneven: see `Bounds`; None for a control that is not of both sides.
     """
 
@@ -71,6 +85,8 @@ class Worth:
     error: float | None = None
     talk: Mapping[str, float] = field(default_factory=dict)
     second: float | None = None
+    second_seen: float | None = None
+    identity_seen: float = 0.0
     uneven: float | None = None
 
 
@@ -133,6 +149,12 @@ def _missed(name: str, worth: Worth, bounds: Bounds) -> list[str]:
         missed.append(f"error {in_unit(worth.error, unit)}; {in_unit(most, unit)} is the most")
     if worth.second is not None and not worth.second >= bounds.second:
         missed.append(f"a second observer agrees to {_down(worth.second)} only; {bounds.second:g} is needed")
+    if worth.second_seen is not None and not worth.second_seen >= bounds.seen:
+        missed.append(f"the second observer saw {worth.second_seen:.0%} of the faces only")
+    if not worth.identity_seen >= bounds.seen:
+        missed.append("identity was not measured" + (" on most faces" if worth.identity_seen else ""))
+    if worth.people < bounds.people:
+        missed.append(f"only {worth.people} people to check on; {bounds.people} are needed")
     return missed
 
 

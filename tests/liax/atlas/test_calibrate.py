@@ -29,18 +29,23 @@ from tests.liax.atlas.planted import (
 SMILE = {"mouthSmileLeft": 0.1, "mouthSmileRight": 0.1}
 
 
+def _same(codes: np.ndarray) -> np.ndarray:
+    """An embedder that sees the same person whatever is done."""
+    return np.zeros(codes.shape[:-1])
+
+
 def _controls(change: Change, directions: int, **given: float) -> dict[str, MeasuredControl]:
     """The whole way: directions, combinations, certificates."""
     paths = combine(halves(response(alone(directions), change, **given))[0], spread(directions))  # type: ignore[arg-type]
     if not paths:
         return certify(None, None, spread(directions))
-    moved = response(list(paths.values()), change, **{"seed": 1, **given})  # type: ignore[arg-type]
+    moved = response(list(paths.values()), change, **{"seed": 1, "drift": _same, **given})  # type: ignore[arg-type]
     return certify(*halves(moved), spread(directions))
 
 
 def _on_path(name: str, change: Change, levels_L: np.ndarray = LEVELS_L, **given: float) -> Response:
     path = Path(name, np.ones(1, np.float32), levels_L.astype(np.float32))
-    return response([path], change, **given)  # type: ignore[arg-type]
+    return response([path], change, **{"drift": _same, **given})  # type: ignore[arg-type]
 
 
 def _certified(name: str, found: Response, **given: float) -> MeasuredControl:
@@ -245,9 +250,23 @@ def test_the_second_observer_must_see_it_too() -> None:
     assert fooled.reason.startswith("a second observer agrees to")
     moved.second_NPLB[..., 0] = 3.0
     assert _certified("yaw", moved).second == 0
+
+
+def test_no_second_observer_is_none_and_one_that_fails_is_said() -> None:
+    moved = _on_path("yaw", linear(effect({"yaw": 8.0})))
+    moved.second_NPLB[:, :, 1:] = np.nan
+    failed = _certified("yaw", moved)
+    assert failed.second is None
+    assert (failed.status, failed.reason) == ("approximate", "the second observer saw 0% of the faces only")
     moved.second_NPLB[:] = np.nan
-    assert _certified("yaw", moved).second is None
-    assert _certified("yaw", moved).status == "certified"
+    absent = _certified("yaw", moved)
+    assert absent.second is None
+    assert absent.status == "certified"
+
+
+def test_without_an_embedder_nothing_is_certified() -> None:
+    found = _certified("yaw", _on_path("yaw", linear(effect({"yaw": 8.0})), drift=None))  # type: ignore[arg-type]
+    assert (found.status, found.reason) == ("approximate", "identity was not measured")
 
 
 def test_what_nobody_saw_is_unavailable_and_no_error() -> None:
@@ -261,8 +280,12 @@ def test_what_nobody_saw_is_unavailable_and_no_error() -> None:
     assert _certified("yaw", moved).weights == {0: 1.0}
 
 
-def test_few_people_can_still_be_certified_on() -> None:
-    assert _controls(linear(effect({"yaw": 8.0})), 1, people=4)["yaw"].status == "certified"
+def test_few_people_are_too_few_to_certify_on() -> None:
+    few = _controls(linear(effect({"yaw": 8.0})), 1, people=4)["yaw"]
+    assert (few.status, few.reason) == ("approximate", "only 2 people to check on; 8 are needed")
+    one_unseen = _on_path("yaw", linear(effect({"yaw": 8.0})))
+    one_unseen.values_NPLA[1, 0, 4] = np.nan  # nothing can be said of a person without an unmoved face
+    assert _certified("yaw", one_unseen).reason == "only 7 people to check on; 8 are needed"
 
 
 @pytest.mark.parametrize("seed", range(4))

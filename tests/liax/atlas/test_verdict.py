@@ -8,13 +8,22 @@ import pytest
 from liax.atlas.verdict import Worth, in_unit, verdict
 
 GOOD = Worth(
-    span=40.0, reach=42.0, falls=0.0, people=16, r2=0.98, error=1.0, talk={"pitch": 0.05, "smile": 0.1}, second=0.99
+    span=40.0,
+    reach=42.0,
+    falls=0.0,
+    people=8,
+    r2=0.98,
+    error=1.0,
+    talk={"pitch": 0.05, "smile": 0.1},
+    second=0.99,
+    second_seen=0.9,
+    identity_seen=0.9,
 )
 
 
 def test_a_good_control_is_certified() -> None:
     assert verdict("yaw", GOOD) == ("certified", "")
-    assert verdict("yaw", replace(GOOD, second=None)) == ("certified", "")
+    assert verdict("yaw", replace(GOOD, second=None, second_seen=None)) == ("certified", "")
 
 
 @pytest.mark.parametrize(
@@ -27,6 +36,11 @@ def test_a_good_control_is_certified() -> None:
         ({"talk": dict.fromkeys("abcdef", 0.2)}, "also moves others, a most: 0.49 of its own effect in all"),
         ({"uneven": 0.4}, "moves one side of the face more than the other, by 0.4 of its own effect"),
         ({"second": 0.5}, "a second observer agrees to 0.50 only; 0.7 is needed"),
+        ({"second": None, "second_seen": 0.1}, "the second observer saw 10% of the faces only"),
+        ({"identity_seen": 0.0}, "identity was not measured"),
+        ({"identity_seen": 0.2}, "identity was not measured on most faces"),
+        ({"people": 7}, "only 7 people to check on; 8 are needed"),
+        ({"talk": {"y": 0.3}}, "also moves y: 0.3 of its own effect"),
     ],
 )
 def test_a_bound_that_is_missed_makes_it_approximate(worse: dict[str, Any], reason: str) -> None:
