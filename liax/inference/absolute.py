@@ -67,10 +67,13 @@ def wanted_values(controls: Controls, settings: Settings) -> dict[str, float]:
 
 
 def reach_all(
-    renderer: Rendering, controls: Controls, portraits: Sequence[Picture], settings: Settings, unsafe: bool = False
+    renderer: Rendering,
+    controls: Controls,
+    portraits: Sequence[Picture],
+    wanted: dict[str, float],
+    unsafe: bool = False,
 ) -> list[Picture]:
-    """Each portrait, uint8 S×S×3, moved until it shows the values; a line says how near it came. Raises as `reach`."""
-    wanted = wanted_values(controls, settings)
+    """Each portrait, uint8 S×S×3, moved as by `reach`, which see; a line says how near it came."""
     results = []
     with FaceFinder(max_faces=1) as finder:
         for number, portrait_SSC in enumerate(portraits, start=1):
@@ -119,10 +122,11 @@ def reach(
             "leave out --absolute, or choose another portrait"
         )
     settings_C, delta_M, least = wanted_C - start_C, None, np.inf
+    start = dict(zip(names, start_C.tolist(), strict=True))
     best: Reached | None = None
     for correction in range(CORRECTIONS + 1):
         settings = dict(zip(names, settings_C.tolist(), strict=True))
-        before_M, delta_M = delta_M, controls.delta(settings, unsafe, quiet=correction > 0)
+        before_M, delta_M = delta_M, controls.delta(settings, unsafe, quiet=correction > 0, start=start)
         if before_M is not None and np.array_equal(before_M, delta_M):  # at the end of its range
             break
         picture_SSC = drawn(delta_M)

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from liax.inference.absolute import reach_all, wanted_values
 from liax.inference.animation import Animation
 from liax.inference.controls import Controls, Direction, Settings
 from liax.inference.driving import open_driving
+from liax.inference.edit import edit
 from liax.inference.edit_video import SMOOTH_S, edit_video
 from liax.inference.framing import check_choice, optional_finder
 from liax.inference.loading import load
 from liax.inference.motion import Motion, check_name
-from liax.inference.motion_source import FromFile, FromVideo, encode_motion, measured
+from liax.inference.motion_source import FromVideo, encode_motion, known_motion
 from liax.inference.portraits import open_portraits
 from liax.inference.renderer import Renderer
 from liax.inference.sweep import FRAMES, check_frames, rows_of, write_sweep
-from liax.inference.transfer import Mode, StartFrame, check_mode, framed, moved, shifted, write_transfer
-from liax.pictures import Picture, check_picture_name, save_picture
+from liax.inference.transfer import Mode, StartFrame, check_mode, streamed, write_transfer
+from liax.pictures import Picture, check_picture_name
 from liax.video.encode import check_video_name
 from liax.video.sound import sound_file
 
@@ -147,21 +147,11 @@ class Animator:
         check_mode(mode, start_frame, crop)
         check_choice(face, crop, paste_back)
         delta_M, sound = self.controls.delta(controls, unsafe), sound_file(audio)
-        if isinstance(motion, Motion):
-            known = FromFile(self.renderer, motion)
-        else:
-            known = FromFile(self.renderer, Motion.load(motion), str(motion))
+        known = known_motion(self.renderer, motion)
         with optional_finder(crop) as finder:
             portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back, for_video=True)
         return write_transfer(
-            self.renderer,
-            portraits,
-            known,
-            out,
-            mode=mode,
-            delta_M=delta_M,
-            start_frame=start_frame,
-            audio=sound,
+            self.renderer, portraits, known, out, mode=mode, delta_M=delta_M, start_frame=start_frame, audio=sound
         )
 
     def encode_motion(self, driving: str | Path, out: str | Path | None = None, *, crop: bool = True) -> Motion:
@@ -201,22 +191,18 @@ class Animator:
         Returns:
             uint8 H×W×3 RGB: S×S, or as large as the source with paste_back.
         """
-        check_choice(face, crop, paste_back)
-        if out is not None:
-            check_picture_name(out)
-        if absolute:
-            wanted_values(self.controls, controls)
-        delta_M = self.controls.delta(controls, unsafe, quiet=absolute)
-        with optional_finder(crop) as finder:
-            portraits = open_portraits(source, self.size_px, finder, face, paste_back=paste_back)
-        if absolute:
-            results = reach_all(self.renderer, self.controls, portraits.pictures, controls, unsafe)
-        else:
-            results = [next(shifted(self.renderer, one, [delta_M])) for one in portraits.pictures]
-        whole_HWC = portraits.compose(results)
-        if out is not None:
-            save_picture(whole_HWC, out)
-        return whole_HWC
+        return edit(
+            self.renderer,
+            self.controls,
+            controls,
+            source,
+            out,
+            absolute=absolute,
+            unsafe=unsafe,
+            crop=crop,
+            face=face,
+            paste_back=paste_back,
+        )
 
     def edit_video(
         self,
@@ -307,8 +293,4 @@ class Animator:
             One uint8 S×S×C RGB picture for each driving picture.
         """
         check_mode(mode)
-        delta_M = self.controls.delta(controls, unsafe)
-        portrait_SSC = framed(portrait_SSC, self.size_px, "the portrait")
-        checked = (framed(picture, self.size_px, "a driving picture") for picture in driving)
-        steps = measured(self.renderer, checked, together=1)
-        return (result_SSC for _, (result_SSC,) in moved(self.renderer, [portrait_SSC], steps, mode, delta_M))
+        return streamed(self.renderer, portrait_SSC, driving, mode, self.controls.delta(controls, unsafe))

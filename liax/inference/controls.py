@@ -149,7 +149,14 @@ class Controls:
         """The published name of one direction alone, if it has one."""
         return next((name for name, named in self.named.items() if named.indices == (index,)), None)
 
-    def delta(self, settings: Settings | None, unsafe: bool = False, *, quiet: bool = False) -> NDArray[np.float32]:
+    def delta(
+        self,
+        settings: Settings | None,
+        unsafe: bool = False,
+        *,
+        quiet: bool = False,
+        start: Mapping[str, float] | None = None,
+    ) -> NDArray[np.float32]:
         """The sum of all settings: δ_M.
 
         Measured controls are held to their safe ranges, and so set that each has its value though the others move it
@@ -159,6 +166,7 @@ class Controls:
         Args:
             unsafe: go out of safe ranges, along the straight continuation of what was measured.
             quiet: say nothing.
+            start: the measured controls' values before the change: lines speak of the values after it.
 
         Raises:
             UserError: a direction that there is not or that the model cannot do, or a value that is no finite number.
@@ -167,7 +175,7 @@ class Controls:
         kept = dict(wanted) if unsafe else {name: self._held(name, value) for name, value in wanted.items()}
         values, expected = measured.compensated(self.measured, kept, bounded=not unsafe)
         if not quiet:
-            for line in self._warnings(raw_M, wanted, kept, expected):
+            for line in self._warnings(raw_M, wanted, kept, expected, start):
                 say(f"warning: {line}")
         steps = [measured.step(self.measured[name], value, self.directions) for name, value in values.items()]
         return sum(steps, start=raw_M).astype(np.float32)
@@ -196,28 +204,35 @@ class Controls:
         wanted: Mapping[str, float],
         kept: Mapping[str, float],
         expected: Mapping[str, float],
+        start: Mapping[str, float] | None,
     ) -> Iterator[str]:
         """What was not followed, or is not to be relied on."""
         for index in np.flatnonzero(raw_M):
             yield from self._beyond_published(int(index), float(raw_M[index]))
         for name, value in wanted.items():
             yield from self._approximate(name)
-            yield from self._beyond_safe(name, value, kept[name])
+            yield from self._beyond_safe(name, value, kept[name], start)
         short = [name for name in kept if measured.missed(self.measured[name], kept[name], expected[name])]
         if short:
-            shown = ", ".join(f"{name} {with_unit(expected[name], self.measured[name].unit)}" for name in short)
+            after = {name: expected[name] + (start[name] if start else 0) for name in short}
+            shown = ", ".join(f"{name} {with_unit(after[name], self.measured[name].unit)}" for name in short)
             yield f"{' and '.join(kept)} move each other and cannot all be had: expect {shown}"
 
-    def _beyond_safe(self, name: str, value: float, kept: float) -> Iterator[str]:
+    def _beyond_safe(self, name: str, value: float, kept: float, start: Mapping[str, float] | None) -> Iterator[str]:
         low, high = self.span(name)
         if low - 1e-9 <= value <= high + 1e-9:
             return
         unit = self.measured[name].unit
-        outside = f"{name}={value:g} is outside the safe range {low:g} to {with_unit(high, unit)}"
+        safe = f"{low:g} to {with_unit(high, unit)}"
+        if start is None:
+            outside, held = f"{name}={value:g} is outside the safe range {safe}", "set to"
+        else:
+            asked = f"{name} {with_unit(start[name] + value, unit)}"
+            outside, held = f"{asked} needs a change of {with_unit(value, unit)}, and safe is {safe}", "changed by"
         if kept == value:
             yield f"{outside}; the face may break, or become another person's"
         else:
-            yield f"{outside}: set to {with_unit(kept, unit)}; unsafe goes further"
+            yield f"{outside}: {held} {with_unit(kept, unit)}; unsafe goes further"
 
     def _beyond_published(self, index: int, value: float) -> Iterator[str]:
         name = self.name(index)

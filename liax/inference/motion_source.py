@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -141,6 +142,13 @@ def encode_motion(renderer: Renderer, video: Driving) -> Motion:
         for _, a_BM in source.steps():
             progress.advance(len(a_BM))
     return source.motion()
+
+
+def known_motion(renderer: Renderer, motion: Motion | str | Path) -> FromFile:
+    """A motion, or that of a file. Raises UserError as `FromFile` and `Motion.load` do."""
+    if isinstance(motion, Motion):
+        return FromFile(renderer, motion)
+    return FromFile(renderer, Motion.load(motion), str(motion))
 
 
 def _nearest(head_pose_T3: NDArray[np.float32], pose_deg_3: NDArray[np.floating]) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from liax.errors import UserError
 from liax.inference.animation import Animation
-from liax.inference.motion_source import MotionSource, Step
+from liax.inference.motion_source import MotionSource, Step, measured
 from liax.inference.portraits import Portraits
 from liax.inference.renderer import Encoded, Renderer
 from liax.inference.side_by_side import panel_px, side_by_side
@@ -84,6 +84,16 @@ def moved(
             for source, start_1M in zip(sources, starts, strict=True)
         ]
         yield from zip(pictures or repeat(None), zip(*results, strict=True), strict=False)
+
+
+def streamed(
+    renderer: Renderer, portrait_SSC: Picture, driving: Iterable[Picture], mode: Mode, delta_M: NDArray[np.float32]
+) -> Iterator[Picture]:
+    """See `liax.inference.animator.Animator.frames`. A portrait of another form is refused at once."""
+    portrait_SSC = framed(portrait_SSC, renderer.size_px, "the portrait")
+    checked = (framed(picture, renderer.size_px, "a driving picture") for picture in driving)
+    steps = measured(renderer, checked, together=1)
+    return (result_SSC for _, (result_SSC,) in moved(renderer, [portrait_SSC], steps, mode, delta_M))
 
 
 def shifted(renderer: Renderer, portrait_SSC: Picture, deltas: Iterable[NDArray[np.float32]]) -> Iterator[Picture]:

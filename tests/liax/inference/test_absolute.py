@@ -6,21 +6,18 @@ by 10. The controls say 6, so that without a correction all would be missed.
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from liax.attributes import CONTROLS, attributes_of, readout
 from liax.controls_file import ControlsFile, MeasuredControl
 from liax.errors import UserError
 from liax.face import Face, FaceFinder
 from liax.inference.absolute import Reached, reach, reach_all, wanted_values
-from liax.inference.animator import Animator
 from liax.inference.controls import Controls
-from liax.pictures import Picture, load_picture
+from liax.pictures import Picture
 from liax.synthetic.animator import SyntheticAnimator
 from tests.measured_controls import controls_file, measured_control
 
@@ -90,9 +87,25 @@ def test_the_safe_range_holds_and_can_be_left(
     held = reach(animator, controls, portrait, {"yaw": 10.0}, finder)
     assert held.values["yaw"] == pytest.approx(unmoved + 5, abs=2)
     (line,) = capsys.readouterr().out.splitlines()
-    assert "is outside the safe range -5 to 5 deg: set to 5 deg" in line
+    assert re.fullmatch(
+        r"warning: yaw 10 deg needs a change of [\d.]+ deg, and safe is -5 to 5 deg: "
+        r"changed by 5 deg; unsafe goes further",
+        line,
+    )
     free = reach(animator, controls, portrait, {"yaw": 10.0}, finder, unsafe=True)
     assert free.values["yaw"] == pytest.approx(10, abs=2)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.search(r"yaw 10 deg needs a change of [\d.]+ deg, and safe is -5 to 5 deg; the face may break", line)
+
+
+def test_what_cannot_be_had_together_is_said_in_values_of_the_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    talk = {
+        name: measured_control(weights={index: 1.0}, cross_talk={other: 1.0})
+        for index, (name, other) in enumerate([("yaw", "pitch"), ("pitch", "yaw")])
+    }
+    controls = Controls(20, file=ControlsFile(model_sha256="0", directions=20, controls=talk))
+    controls.delta({"yaw": 10, "pitch": 0}, start={"yaw": 20, "pitch": -3})
+    assert re.search(r"cannot all be had: expect yaw 25\S* deg, pitch 2\S* deg$", capsys.readouterr().out)
 
 
 class Scripted:
@@ -139,7 +152,7 @@ def test_how_near_it_came_is_said(
 ) -> None:
     found = Reached(animator.portrait(1), {"yaw": 9.7123, "mouth_open": 0.28})
     monkeypatch.setattr("liax.inference.absolute.reach", lambda *_: found)
-    wanted = {"yaw": 10, "mouth_open": 0.3}
+    wanted = {"yaw": 10.0, "mouth_open": 0.3}
     assert reach_all(animator, controls_of(animator), [animator.portrait(1)], wanted)[0] is found.picture_SSC
     assert capsys.readouterr().out == "reached yaw 9.71 of 10 deg, mouth_open 0.28 of 0.3\n"
     reach_all(animator, controls_of(animator), [animator.portrait(1)] * 2, wanted)
@@ -162,17 +175,3 @@ def test_only_what_can_be_measured_can_be_absolute(settings: dict, text: str) ->
 def test_a_model_that_was_not_measured_has_no_absolute_values() -> None:
     with pytest.raises(UserError, match="measure the model with `liax atlas` first"):
         wanted_values(Controls(20), {"3": 1})
-
-
-def test_the_written_picture_shows_what_is_said(
-    animator: SyntheticAnimator, finder: FaceFinder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    known = Animator(animator, controls_of(animator))
-    Image.fromarray(animator.portrait(3)).save(tmp_path / "three.png")
-    picture = known.edit(tmp_path / "three.png", tmp_path / "out.png", {"yaw": 12}, absolute=True, crop=False)
-    (line,) = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"reached yaw 1[0-3](\.\d+)? of 12 deg", line)
-    np.testing.assert_array_equal(load_picture(tmp_path / "out.png"), picture)
-    assert measured(finder, picture, "yaw") == pytest.approx(12, abs=2)
-    with pytest.raises(UserError, match="0 has no value that could be measured"):
-        known.edit(tmp_path / "gone.png", None, {0: 1}, absolute=True)

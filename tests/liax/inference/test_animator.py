@@ -16,7 +16,6 @@ from liax.inference.controls import Controls
 from liax.inference.motion import Motion
 from liax.inference.portraits import open_portraits
 from liax.inference.precision import choose_device
-from liax.inference.transfer import shifted
 from liax.model.config import preset
 from liax.model.network import LiaX
 from liax.model.weights import save_model
@@ -159,21 +158,6 @@ def test_all_faces_move_in_the_whole_picture(animator: Animator, folder: Path, t
             for square, is_changed in zip(squares, changed, strict=True):
                 difference = np.abs(picture[inside(square)].astype(float) - source[inside(square)]).mean()
                 assert (difference > 15) == is_changed
-
-
-def test_edit_adds_to_the_portraits_own_pose(animator: Animator, folder: Path, tmp_path: Path) -> None:
-    with FaceFinder() as finder:
-        portraits = open_portraits(folder / "me.png", 64, finder, paste_back=True)
-    delta_M = np.zeros(20, np.float32)
-    delta_M[[2, 7]] = 0.5, -1.5
-    (expected,) = shifted(animator.renderer, portraits.pictures[0], [delta_M])
-    controls = {"2": 0.2, 2: 0.3, 7: -1.5}
-    np.testing.assert_array_equal(animator.edit(folder / "me.png", None, controls), expected)
-    whole = animator.edit(folder / "me.png", tmp_path / "out.png", controls, paste_back=True)
-    np.testing.assert_array_equal(load_picture(tmp_path / "out.png"), whole)
-    assert whole.shape == (512, 512, 3)
-    small = cut(whole, portraits.squares[0], 64)[16:-16, 16:-16]
-    assert np.abs(small.astype(float) - expected[16:-16, 16:-16]).mean() < 2
 
 
 def test_measured_controls_are_held_unless_told_otherwise(animator: Animator, folder: Path, tmp_path: Path) -> None:
