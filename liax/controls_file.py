@@ -12,12 +12,13 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from liax import storage
+from liax.attributes import DEGREES, SHARE, SIDES
 from liax.config import Config, build
 from liax.errors import UserError
 
 CONTROLS_FILE = "controls.json"
-FORMAT = 1
 Status = Literal["certified", "approximate", "unavailable"]
+_ROUNDING = 1e-6
 
 
 class MeasuredControl(Config):
@@ -49,7 +50,22 @@ class MeasuredControl(Config):
     (`reason` says so), or was not there (then `measured_on` names no `second`)."""
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check_numbers(self) -> Self:
+        if self.unit not in (DEGREES, SIDES, SHARE):
+            raise ValueError(f"its unit is {self.unit!r}, and must be {DEGREES}, {SIDES} or {SHARE}")
+        single = [one for one in (self.r2, self.error, self.second) if one is not None]
+        if not all(map(math.isfinite, [*self.safe, *self.cross_talk.values(), *single])):
+            raise ValueError("safe, r2, error, second and cross_talk must be finite")
+        if self.error is not None and self.error < 0:
+            raise ValueError(f"its error is {self.error:g}, and must be 0 or more")
+        if self.second is not None and not -1 - _ROUNDING <= self.second <= 1 + _ROUNDING:
+            raise ValueError(f"second is {self.second:g}, and must be from -1 to 1")
+        if not self.safe[0] <= 0 <= self.safe[1]:
+            raise ValueError(f"its safe range {list(self.safe)} must go up, with 0 in it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_curve(self) -> Self:
         if self.status == "unavailable":
             return self
         pairs = list(zip(self.units, self.coefficients, strict=False))
@@ -58,6 +74,8 @@ class MeasuredControl(Config):
             raise ValueError("units and coefficients must be equally many, both ascending, with 0 for 0")
         if not self.weights or not all(map(math.isfinite, [*self.units, *self.coefficients, *self.weights.values()])):
             raise ValueError("it has no weights, or numbers that are not finite")
+        if self.safe[0] < self.units[0] - _ROUNDING or self.safe[1] > self.units[-1] + _ROUNDING:
+            raise ValueError(f"its safe range {list(self.safe)} goes beyond its curve")
         return self
 
 
