@@ -79,8 +79,9 @@ class Effects:
         drift_P: mean over people and moved levels of 1 - cosine to the unmoved face's embedding.
         off_face_P: the same mean of the absolute difference, in [0, 1], off the face.
         detected_P: share of the moved pictures with a face, of people with one in the unmoved picture.
-        path_length_P: perceptual path length (Karras et al. 2019, StyleGAN, section 4.1): mean of LPIPS over squared
-            step, steps in SDs of the code.
+        path_length_P: perceptual path length (after Karras et al. 2019, StyleGAN, section 4.1): sum of LPIPS over sum
+            of squared steps, in SDs of the code, over all people and steps. Not the mean of their ratios: quantiles
+            of sparse codes lie close together, and what LPIPS sees of nothing is much for the square of a tiny step.
         moves_P: whether it moves any control clearly.
     """
 
@@ -164,7 +165,7 @@ def effects(response: Response, spread: Spread) -> Effects:
         drift_P=_mean_moved(response, 1 - response.similarity_NPL),
         off_face_P=_mean_moved(response, response.off_face_NPL),
         detected_P=_mean_moved(response, _detected(response)),
-        path_length_P=mean_of_found(response.steps_NPK / np.diff(steps_PL) ** 2, axis=(0, 2)),
+        path_length_P=_path_length(response.steps_NPK, np.diff(steps_PL)),
     )
 
 
@@ -287,6 +288,13 @@ def _detected(response: Response) -> Floats:
     found_NPL = response.detected_NPL
     unmoved_NP1 = np.take_along_axis(found_NPL, response.zero_P[None, :, None], axis=2)
     return np.where(unmoved_NP1, found_NPL, np.nan)
+
+
+def _path_length(lpips_NPK: NDArray[np.floating], step_PK: Floats) -> Floats:
+    """NaN where nothing was measured."""
+    square_NPK = np.where(np.isnan(lpips_NPK), np.nan, step_PK**2)
+    square_P = mean_of_found(square_NPK, axis=(0, 2))
+    return mean_of_found(lpips_NPK, axis=(0, 2)) / np.where(square_P > 0, square_P, np.nan)
 
 
 def _mean_moved(response: Response, values_NPL: NDArray[np.floating]) -> Floats:

@@ -15,7 +15,8 @@ from liax.html_page import image, words
 
 PROMISES: dict[Status, str] = {
     "certified": f"does what it is asked for on people that it was not fitted on: R² of {CERTIFIED.r2:g} or more, an "
-    f"error that one overlooks, and nothing else moved by more than {percent(CERTIFIED.talk)} of what it moves itself",
+    f"error that one overlooks, and nothing else that the observer can tell apart moved by more than "
+    f"{percent(CERTIFIED.talk)} of what it moves itself (docs/controls.md says what that leaves out)",
     "approximate": f"moves the right way: R² of {APPROXIMATE.r2:g} or more, but with larger errors, or with up to "
     f"{percent(APPROXIMATE.talk)} of its effect on something else; look at its pictures",
     "unavailable": "this model cannot do it, or cannot be shown to; it is refused rather than guessed",

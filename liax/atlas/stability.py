@@ -47,7 +47,9 @@ class Match:
     Args:
         one_K, other_K: their numbers, of each match; the best first.
         cosine_K: of their signatures; below 0 where one points the other way.
-        share_alike: share of matches whose |cosine| is at least `ALIKE`; NaN where there are none.
+        share_alike: how many matches have a |cosine| of at least `ALIKE`, as a share of the moving directions of the
+            dictionary that has more of them: what the other lacks has no match. NaN where there are no matches.
+        moving: how many directions of either move a control clearly.
         still: how many directions of either move no control clearly; they have no signature and are left out.
         permuted, rotated: see the module; None where there are no matches.
     """
@@ -56,6 +58,7 @@ class Match:
     other_K: tuple[int, ...]
     cosine_K: tuple[float, ...]
     share_alike: float
+    moving: tuple[int, int]
     still: tuple[int, int]
     permuted: Chance | None
     rotated: Chance | None
@@ -70,6 +73,7 @@ class Match:
                 {"one": one, "other": other, "cosine": cosine}
                 for one, other, cosine in zip(self.one_K, self.other_K, self.cosine_K, strict=True)
             ],
+            "moving": list(self.moving),
             "still": list(self.still),
             "chance": {
                 name: None if chance is None else {"mean": chance.mean, "most_95": chance.most_95, "p": chance.p}
@@ -92,7 +96,7 @@ def match(
     (numbers, signature_PA), (others, other_PA) = _signatures(one, one_spread), _signatures(other, same_units)
     still = (len(one.paths) - len(numbers), len(other.paths) - len(others))
     if not len(numbers) or not len(others):
-        return Match((), (), (), float("nan"), still, None, None)
+        return Match((), (), (), float("nan"), (len(numbers), len(others)), still, None, None)
     cosine_PP = _unit(signature_PA) @ _unit(other_PA).T
     rows, columns = linear_sum_assignment(-np.abs(cosine_PP))
     cosine_K = np.clip(cosine_PP[rows, columns], -1, 1)
@@ -112,6 +116,7 @@ def match(
         other_K=tuple(int(others[column]) for column in columns[order]),
         cosine_K=tuple(float(cosine) for cosine in cosine_K[order]),
         share_alike=alike,
+        moving=(len(numbers), len(others)),
         still=still,
         permuted=_chance(signature_PA, permuted, alike, repetitions),
         rotated=_chance(signature_PA, rotated, alike, repetitions),
@@ -134,7 +139,7 @@ def _unit(signature_PA: Floats) -> Floats:
 def _share_alike(cosine_PP: Floats) -> float:
     size_PP = np.abs(cosine_PP)
     # A rounding error must not tell copies apart.
-    return float((size_PP[linear_sum_assignment(-size_PP)] >= ALIKE - 1e-9).mean())
+    return float((size_PP[linear_sum_assignment(-size_PP)] >= ALIKE - 1e-9).sum() / max(size_PP.shape))
 
 
 def _chance(signature_PA: Floats, draw: Callable[[], Floats], found: float, repetitions: int) -> Chance:

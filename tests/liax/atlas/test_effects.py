@@ -108,6 +108,17 @@ def test_drift_off_face_and_path_length() -> None:
     assert found.path_length_P[0] == pytest.approx(0.04, rel=1e-4)
 
 
+def test_path_length_is_the_same_for_levels_close_together() -> None:
+    """As those of sparse codes are, where a noise floor of LPIPS outweighs the squares of the steps."""
+    dense = response(alone(1), linear(effect({"yaw": 8.0})))
+    near_L = np.array([-2.5, -0.03, -0.02, -0.01, 0, 0.01, 0.02, 0.03, 2.5], np.float32)
+    sparse = response(alone(1, near_L), linear(effect({"yaw": 8.0})))
+    for one in (dense, sparse):
+        one.steps_NPK[:] += 0.0005
+    assert effects(dense, spread(1)).path_length_P[0] == pytest.approx(0.01, rel=0.2)
+    assert effects(sparse, spread(1)).path_length_P[0] == pytest.approx(0.01, rel=0.2)
+
+
 def test_without_networks_there_is_no_drift_and_no_path_length() -> None:
     moved = response(alone(1), linear(effect({"yaw": 8.0})))
     moved.steps_NPK[:] = np.nan

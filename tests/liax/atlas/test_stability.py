@@ -69,8 +69,17 @@ def test_still_directions_are_left_out_and_counted() -> None:
     moves_MA = _moves(0, still=3)
     found = match(_response(moves_MA), spread(M), _response(moves_MA[2:], seed=4), spread(M - 2), repetitions=10)
     assert found.still == (3, 1)
+    assert found.moving == (M - 3, M - 3)
     assert found.share_alike == 1
     assert set(found.one_K) == set(range(3, M))
+
+
+def test_what_the_smaller_dictionary_lacks_counts() -> None:
+    moves_MA = _moves(0)
+    found = match(_response(moves_MA), spread(M), _response(moves_MA[:3], seed=4), spread(3), repetitions=10)
+    assert found.moving == (M, 3)
+    assert found.share_alike == 3 / M
+    assert found.to_json()["moving"] == [M, 3]
 
 
 def test_chance_is_the_same_every_time() -> None:
