@@ -5,12 +5,13 @@ index.html               the page to browse
 response.npz             what each direction did; response_controls.npz: what each control's path did
 observed.npz             held-out frames' codes and attributes
 atoms.parquet            a row a direction
-scores.json              all numbers of the whole dictionary; written last
+scores.json              all numbers of the whole dictionary; removed first and written last
 stability.json           how the dictionary matches others', where they were given
 plots/, strips/          as on the page
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -117,9 +118,9 @@ def write_results(work: Work, findings: Findings, controls: ControlsFile) -> lis
 
 
 def command_of(work: Work) -> str:
-    """The command that makes the same again, without the addresses of logs."""
+    """The command that makes the same again, as a shell takes it, without the addresses of logs."""
     given = work.config.model_dump(mode="json", exclude_defaults=True)
-    return " ".join(["liax atlas", *(f"{name}={_value(value)}" for name, value in _dotted(given).items())])
+    return shlex.join(["liax", "atlas", *(f"{name}={_value(value)}" for name, value in _dotted(given).items())])
 
 
 def _dotted(values: Mapping[str, Any], under: str = "") -> dict[str, Any]:
@@ -130,7 +131,7 @@ def _dotted(values: Mapping[str, Any], under: str = "") -> dict[str, Any]:
 
 
 def _value(value: Any) -> str:
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value)  # JSON is YAML
 
 
 def _flat(name: str) -> str:
@@ -140,7 +141,9 @@ def _flat(name: str) -> str:
 
 
 def _remove_old(work: Work, kept: set[str]) -> None:
-    """Plots and strips of an earlier atlas in the same place, and files that this one has none of."""
+    """Plots and strips of an earlier atlas in the same place, files that this one has none of, and first of all the
+    one whose presence says that the others are whole."""
+    storage.remove_many([work.file(SCORES_FILE)])
     shown = [*storage.list_if_there(work.file("plots")), *storage.list_if_there(work.file("strips"))]
     names = {work.file(name) for name in kept}
     optional = [work.file(name) for name in ("stability.json", "response_controls.npz")]
