@@ -12,17 +12,16 @@ from pathlib import Path as FilePath
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from liax import ray_data, storage
-from liax.atlas.calibrate import MOST_DRIFT, certify
+from liax.atlas.calibrate import MOST_DRIFT
 from liax.atlas.config import AtlasConfig
 from liax.atlas.effects import Effects, Spread, effects, spread_of
-from liax.atlas.fit import combine
+from liax.atlas.interventions import Interventions, intervene
 from liax.atlas.networks import open_observers
 from liax.atlas.observational import observational
 from liax.atlas.observed import Observed
-from liax.atlas.people import Candidate, Person, check_identities, choose_people, fitted_on
+from liax.atlas.people import Candidate, Person, check_identities, choose_people
 from liax.atlas.records import Work
 from liax.atlas.response import Path, Response
 from liax.atlas.results import OBSERVED_FILE, RESPONSE_FILE, Findings, controls_file, numbers_of, write_results
@@ -31,6 +30,7 @@ from liax.atlas.stability import match
 from liax.atlas.statistics import levels, passive
 from liax.atlas.top_frames import draw_top_frames
 from liax.atlas.work import Seen, TracedPaths, draw_strips, observe, trace_paths
+from liax.attributes import ATTRIBUTES
 from liax.controls_file import ControlsFile, MeasuredControl, Status
 from liax.errors import UserError
 from liax.evaluation.attempts import forget_attempts
@@ -117,33 +117,34 @@ def atlas(prepared: Prepared) -> Atlas:
     people = [candidate.person for candidate in chosen]
     spread = spread_of(seen.observed)
 
-    paths = direction_paths(seen.observed, config.levels)
-    directions = trace_paths(work, people, paths, "trace directions")
-    fit_N = fitted_on(len(people))
-    combined = combine(directions.response.of_people(fit_N), spread)
-    controls = trace_paths(work, people, list(combined.values()), "trace controls") if combined else None
-    certified = _certified(controls, fit_N, spread, config)
-    pictures = _pictures(prepared, seen, people, paths, combined)
+    traced: list[TracedPaths] = []
+
+    def trace(paths: Sequence[Path], label: str) -> Response:
+        traced.append(trace_paths(work, people, paths, label))
+        return traced[-1].response
+
+    found = intervene(trace, direction_paths(seen.observed, config.levels), spread, _most_drift(config))
+    pictures = _pictures(prepared, seen, people, found)
     forget_attempts(work.url)
 
-    moved = effects(directions.response, spread)
+    moved = effects(found.directions, spread)
     stability = {
-        url: match(directions.response, spread, other.response, other.spread).to_json()
+        url: match(found.directions, spread, other.response, other.spread).to_json()
         for url, other in prepared.others.items()
     }
-    found = Findings(
+    findings = Findings(
         observed=seen.observed,
         spread=spread,
-        directions=directions.response,
-        controls_response=None if controls is None else controls.response,
+        directions=found.directions,
+        controls_response=found.moved,
         effects=moved,
-        controls=certified,
-        scores=_scores(prepared, seen, moved, directions, controls, certified, stability),
+        controls=found.controls,
+        scores=_scores(prepared, seen, moved, traced, found.controls, stability),
         stability=stability,
         pictures=pictures,
     )
-    file = controls_file(work, found, prepared.clips.set_id)
-    return Atlas(file, numbers_of(found.scores, certified), write_results(work, found, file))
+    file = controls_file(work, findings, prepared.clips.set_id)
+    return Atlas(file, numbers_of(findings.scores, found.controls), write_results(work, findings, file))
 
 
 def direction_paths(observed: Observed, count: int) -> list[Path]:
@@ -153,27 +154,16 @@ def direction_paths(observed: Observed, count: int) -> list[Path]:
     return [Path(str(place), units_MM[place], levels_L) for place, levels_L in enumerate(levels_ML)]
 
 
-def _certified(
-    controls: TracedPaths | None, fit_N: NDArray[np.bool_], spread: Spread, config: AtlasConfig
-) -> dict[str, MeasuredControl]:
-    """All controls, fitted on some of the people and held to it on the others."""
-    if controls is None:
-        return certify(None, None, spread)
-    response = controls.response
-    return certify(response.of_people(fit_N), response.of_people(~fit_N), spread, _most_drift(config))
-
-
 def _scores(
     prepared: Prepared,
     seen: Seen,
     moved: Effects,
-    directions: TracedPaths,
-    controls: TracedPaths | None,
+    traced: Sequence[TracedPaths],
     certified: Mapping[str, MeasuredControl],
     stability: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All numbers of the whole dictionary, as JSON holds them."""
-    work, traced = prepared.work, [one for one in (directions, controls) if one is not None]
+    work = prepared.work
     return {
         "model": work.subject.shown(),
         "data": {"set": prepared.clips.set_id, "clips": len(prepared.clips.clips), "people": prepared.people},
@@ -202,26 +192,35 @@ def _most_drift(config: AtlasConfig) -> float:
     return MOST_DRIFT if config.networks.arcface is None else ArcFaceEmbedder.same_person**2 / 2
 
 
-def _pictures(
-    prepared: Prepared, seen: Seen, people: Sequence[Person], paths: Sequence[Path], combined: Mapping[str, Path]
-) -> dict[str, bytes]:
+def _pictures(prepared: Prepared, seen: Seen, people: Sequence[Person], found: Interventions) -> dict[str, bytes]:
     """Strips of all paths, and the frames at each direction's ends: JPEGs as in `liax.atlas.shown.Shown`."""
     work = prepared.work
-    shown = {f"directions/{path.name}": path for path in paths}
-    shown |= {f"controls/{name}": path for name, path in combined.items()}
+    shown = {f"directions/{path.name}": path for path in found.paths}
+    shown |= {f"controls/{name}": path for name, path in found.combined.items()}
     strips = draw_strips(work, people[: work.config.strips.people], shown)
     frames = draw_top_frames(work, seen.observed, prepared.clips.clips)
     return strips | {f"frames/{direction}": picture for direction, picture in frames.items()}
 
 
 def _read_other(url: str) -> Other:
-    """Another atlas."""
+    """Another atlas. Raises UserError where it is none, or measured something else."""
     files = [storage.join(url.rstrip("/"), name) for name in (RESPONSE_FILE, OBSERVED_FILE)]
     try:
-        response, observed = (storage.read_bytes(file) for file in files)
-        return Other(Response.from_npz(response, files[0]), spread_of(Observed.from_npz(observed, files[1])))
+        contents = [storage.read_bytes(file) for file in files]
+        response, observed = Response.from_npz(contents[0], files[0]), Observed.from_npz(contents[1], files[1])
     except UserError as error:
         raise UserError(f"cannot compare with {url}: {error}; give the output of a finished `liax atlas`") from None
+    directions, attributes = len(response.paths), len(ATTRIBUTES)
+    fits = (
+        response.attributes == ATTRIBUTES
+        and response.values_NPLA.shape == (len(response.people), *response.levels_PL.shape, attributes)
+        and response.unit_PM.shape == (directions, directions)
+        and observed.codes_FM.shape == (len(observed.frame_F), directions)
+        and observed.attributes_FA.shape == (len(observed.frame_F), attributes)
+    )
+    if not fits:
+        raise UserError(f"cannot compare with {url}: measured by another version of liax: run that atlas again")
+    return Other(response, spread_of(observed))
 
 
 def _check_frames(observed: Observed, config: AtlasConfig) -> None:

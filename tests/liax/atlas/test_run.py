@@ -2,8 +2,10 @@
 
 import io
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from jobs.atlas import run as run_job
-from liax import ray_data, ray_session
+from liax import ray_data, ray_session, storage
 from liax.atlas import run
 from liax.atlas import work as atlas_work
 from liax.atlas.config import AtlasConfig
@@ -21,7 +23,7 @@ from liax.atlas.results import command_of
 from liax.atlas.run import Atlas, Prepared
 from liax.attributes import CONTROLS
 from liax.controls_file import read_controls
-from liax.errors import UserError
+from liax.errors import StorageError, UserError
 from liax.tracking.client import connect
 from tests.liax.atlas.copying_model import DIRECTIONS, PEOPLE, make_copying_model, talks
 from tests.liax.evaluation.evaluated import make_model, map_here
@@ -113,7 +115,7 @@ def test_the_command_tells_the_controls_and_logs_them_once(
     monkeypatch.setattr(atlas_work, "through_pool", None)
     monkeypatch.setattr(ray_session, "session", lambda cores: nullcontext())
     address = f"sqlite:///{tmp_path}/mlflow.db"
-    program, job, *settings = command_of(prepared.work).split(" ")
+    program, job, *settings = shlex.split(command_of(prepared.work))
     assert (program, job) == ("liax", "atlas")
     for _ in range(2):
         assert run_job([*settings, f"tracking.uri={address}"]) == 0
@@ -127,6 +129,28 @@ def test_the_command_tells_the_controls_and_logs_them_once(
     assert logged.data.tags["model_sha256"] == prepared.work.subject.sha256
     files = {file.path for file in client.list_artifacts(logged.info.run_id)}
     assert {"controls.json", "index.html", "response.npz", "scores.json", "effects.svg"} <= files
+
+
+def test_results_that_were_not_all_written_do_not_look_finished(
+    whole: tuple[Prepared, Atlas], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, found = whole
+    scores, write = Path(prepared.work.file("scores.json")), storage.write_bytes
+    before = scores.read_bytes()
+
+    def breaks_off(url: str, data: bytes) -> None:
+        if url.endswith("index.html"):
+            raise StorageError("the disk is full")
+        write(url, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", breaks_off)
+        with pytest.raises(StorageError):
+            run.atlas(prepared)
+    assert not scores.exists()
+    run.atlas(prepared)
+    assert scores.read_bytes() == before
+    assert prepared.work.file("scores.json") in found.files
 
 
 def test_an_atlas_matches_itself(whole: tuple[Prepared, Atlas]) -> None:
@@ -175,3 +199,24 @@ def test_an_atlas_of_another_kind_of_file_is_not_compared_with(whole: tuple[Prep
         with pytest.raises(UserError, match=rf"cannot compare with {url}: .*{says}") as caught:
             run.prepare(config)
         assert "\n" not in str(caught.value)
+
+
+def test_an_atlas_of_another_version_is_not_compared_with(whole: tuple[Prepared, Atlas], tmp_path: Path) -> None:
+    output = Path(whole[0].work.url)
+    response = Response.from_npz((output / "response.npz").read_bytes(), "response.npz")
+    observed = Observed.from_npz((output / "observed.npz").read_bytes(), "observed.npz")
+    others = {
+        "renamed": (replace(response, attributes=("turn", *response.attributes[1:])), observed),
+        "fewer": (replace(response, values_NPLA=response.values_NPLA[..., 1:]), observed),
+        "unlike": (response, replace(observed, attributes_FA=observed.attributes_FA[:, 1:])),
+        "smaller": (response, replace(observed, codes_FM=observed.codes_FM[:, 1:])),
+    }
+    for name, (moved, seen) in others.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "response.npz").write_bytes(moved.to_npz())
+        (folder / "observed.npz").write_bytes(seen.to_npz())
+        config = whole[0].work.config.model_copy(update={"compare": [str(folder)], "output": str(tmp_path / "out")})
+        with pytest.raises(UserError, match=f"compare with {folder}: measured by another version of liax: run that"):
+            run.prepare(config)
+    assert not (tmp_path / "out").exists()
