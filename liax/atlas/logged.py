@@ -12,7 +12,8 @@ def log_atlas(address: str, experiment: str, prepared: Prepared, found: Atlas) -
     measuring = config.model_dump(
         include={"identities", "frames_per_clip", "levels", "dtype", "split", "crop", "compare"}
     )
-    identity = "\n".join([work.url, work.subject.sha256, prepared.clips.set_id, repr(sorted(measuring.items()))])
+    decisive = [work.url, work.subject.sha256, prepared.clips.set_id, repr(sorted(measuring.items()))]
+    identity = "\n".join([*decisive, repr(work.observers)])
     return log_finished(
         address,
         experiment,

@@ -23,7 +23,7 @@ from liax.atlas.observed import Observed
 from liax.atlas.pareto_chart import pareto_png
 from liax.atlas.pareto_config import ParetoConfig
 from liax.atlas.pareto_stage import FacesOfClip, ParetoWork, RunOnClip
-from liax.atlas.records import read_arrays
+from liax.atlas.records import crashed, read_arrays
 from liax.atlas.statistics import passive
 from liax.errors import JobError, UserError
 from liax.evaluation.attempts import forget_attempts
@@ -116,6 +116,7 @@ def pareto(prepared: PreparedPareto) -> Pareto:
     """Measure what is not measured yet, and write the results. Ray must be running.
 
     Raises:
+        UserError: a run gives numbers that are not finite.
         JobError: no clip could be used, or a worker failed in a way that is no clip's fault.
     """
     work, clips = prepared.work, prepared.clips.clips
@@ -145,7 +146,9 @@ def front(sparsity_R: Sequence[float], error_R: Sequence[float]) -> NDArray[np.b
 
 def _do(work: ParetoWork, stage: type, items: dict[str, dict[str, Any]], label: str, unit: str) -> None:
     """Each item that has no record yet, through a pool of workers."""
-    done = work.done(stage.kind)  # type: ignore[attr-defined]
+    kind: str = stage.kind  # type: ignore[attr-defined]
+    done = work.done(kind) & items.keys()
+    done -= crashed({item_id: work.record(kind, item_id) for item_id in done})
     rows = [{"id": item_id, **item} for item_id, item in items.items() if item_id not in done]
     if len(rows) < len(items):
         say(f"{label}: {len(items) - len(rows)} of {len(items)} were done before")
@@ -184,6 +187,8 @@ def _points(work: ParetoWork, clips: Sequence[Clip]) -> tuple[list[RunPoint], in
 
 
 def _point(subject: Subject, chosen: Sequence[tuple[Clip, dict[str, Any], dict[str, Any]]]) -> RunPoint:
+    for name in ("codes_FM", "l1_K", "psnr_K"):
+        _check_finite(subject, name.split("_")[0], [record[name] for *_, record in chosen])
     counts = [len(faces["frame_F"]) for _, faces, _ in chosen]
     observed = Observed(
         codes_FM=np.concatenate([record["codes_FM"] for *_, record in chosen]),
@@ -193,6 +198,8 @@ def _point(subject: Subject, chosen: Sequence[tuple[Clip, dict[str, Any], dict[s
         frame_F=np.concatenate([faces["frame_F"] for _, faces, _ in chosen]),
     )
     codes, observation = passive(observed), observational(observed)
+    for name in _CODES:
+        _check_finite(subject, name, [np.array(codes["absolute"][name])])
     step, sparsity_weight = _settings(subject)
     return RunPoint(
         run=subject.given,
@@ -206,6 +213,14 @@ def _point(subject: Subject, chosen: Sequence[tuple[Clip, dict[str, Any], dict[s
         l1=float(np.mean([record["l1_K"].mean() for *_, record in chosen])),
         psnr=float(np.mean([record["psnr_K"].mean() for *_, record in chosen])),
     )
+
+
+def _check_finite(subject: Subject, name: str, values: Sequence[NDArray[np.floating]]) -> None:
+    if not all(np.isfinite(some).all() for some in values):
+        raise UserError(
+            f"{subject.given}: its {name} on these clips are not all finite numbers, so it cannot be compared: leave "
+            "it out of runs, or choose an earlier checkpoint of it"
+        )
 
 
 def _settings(subject: Subject) -> tuple[int | None, float | None]:

@@ -4,9 +4,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from liax.evaluation.data_config import DataConfig, FaceNetworksConfig
+from liax.config import Config
+from liax.evaluation.data_config import DataConfig
 
 SparsityMeasure = Literal["hoyer", "hoyer_normalised", "gini", "gini_normalised"]
+
+
+class FinderConfig(Config):
+    """Local path of the only weights that a comparison uses beside the runs' own, at the same place on every
+    machine."""
+
+    face_landmarker: str | None = None
+    """MediaPipe's face landmarker; null looks for it in the usual places."""
 
 
 class ParetoConfig(DataConfig):
@@ -23,7 +32,7 @@ class ParetoConfig(DataConfig):
     sparsity: SparsityMeasure = "hoyer_normalised"
     """What the plot calls sparse, and by what the Pareto front is found. Our choice: raw codes look sparse where some
     directions are small for all pictures (see `liax.evaluation.codes`)."""
-    networks: FaceNetworksConfig = FaceNetworksConfig()
+    networks: FinderConfig = FinderConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from liax import storage
 from liax.atlas.pareto_config import ParetoConfig
-from liax.atlas.records import write_arrays
+from liax.atlas.records import CRASHED, write_arrays
 from liax.attributes import ATTRIBUTES, attributes_of
 from liax.errors import VideoError
 from liax.evaluation.attempts import may_begin
@@ -104,7 +104,7 @@ class _Stage:
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
         """Measure, and write the record, with the reason where a clip gives nothing."""
         clip, item_id = Clip.model_validate_json(row["clip"]), str(row["id"])
-        numbers, pictures, reason = np.zeros(0, dtype=np.int64), list[Picture](), "crashed"
+        numbers, pictures, reason = np.zeros(0, dtype=np.int64), list[Picture](), CRASHED
         if may_begin(self._work.url, item_id):
             reason = ""
             try:

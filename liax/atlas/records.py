@@ -30,6 +30,9 @@ from liax.evaluation.subject import Subject
 VERSION = 1
 """Counts changes of what is measured: records of another one are not used."""
 
+CRASHED = "crashed"
+"""Why there is nothing of an item whose worker died of it."""
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -62,12 +65,17 @@ class Work:
 
     def traced_id(self, person: Person, path: Path) -> str:
         """Names what a path does to a person."""
-        return self._id(source=[person.clip, person.frame], observers=self.observers, path=_bytes_of(path))
+        source = [person.clip, person.frame]
+        return self._id(source=source, observers=self.observers, path=_bytes_of(path), **self._framing())
 
     def strip_id(self, people: Sequence[Person], path: Path) -> str:
         """Names the pictures of a path."""
         sources = [[person.clip, person.frame] for person in people]
-        return self._id(sources=sources, path=_bytes_of(path), levels=self.config.strips.levels)
+        return self._id(sources=sources, path=_bytes_of(path), levels=self.config.strips.levels, **self._framing())
+
+    def _framing(self) -> dict[str, bool]:
+        """What decides which part of a frame the source's picture is; shards hold it framed already."""
+        return {} if self.config.videos is None else {"crop": self.config.crop}
 
     def _id(self, **decisive: Any) -> str:
         given = {"version": VERSION, "model": self.subject.sha256, "dtype": self.config.dtype, **decisive}
@@ -128,6 +136,12 @@ def read_arrays(urls: Sequence[str]) -> list[dict[str, NDArray[Any]]]:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             found.append({name: arrays[name] for name in arrays.files})
     return found
+
+
+def crashed(records: Mapping[str, str]) -> set[str]:
+    """The ids whose records, by id, say that their worker died each time: another run begins them anew."""
+    found = zip(records, read_arrays(list(records.values())), strict=True)
+    return {item_id for item_id, arrays in found if str(arrays["reason"]) == CRASHED}
 
 
 def write_traced(work: Work, item_id: str, traced: Traced, reason: str = "") -> None:

@@ -20,6 +20,7 @@ from liax import storage
 from liax.atlas.networks import Opened, open_observers
 from liax.atlas.people import Person, unsuited
 from liax.atlas.records import (
+    CRASHED,
     Work,
     nothing_traced,
     path_of_row,
@@ -79,7 +80,7 @@ class PassiveClip(_Stage):
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         clip, item_id = Clip.model_validate_json(row["clip"]), str(row["id"])
-        reason = "crashed"
+        reason = CRASHED
         numbers, pictures = np.zeros(0, dtype=np.int64), list[Picture]()
         if may_begin(self._work.url, item_id):
             reason = ""
@@ -158,7 +159,7 @@ class TraceItem(_Stage):
         person, path, item_id = Person.model_validate_json(row["person"]), path_of_row(row["path"]), str(row["id"])
         if not may_begin(self._work.url, item_id):
             nothing = nothing_traced(len(path.levels_L), len(self._work.second_attributes))
-            write_traced(self._work, item_id, nothing, "crashed")
+            write_traced(self._work, item_id, nothing, CRASHED)
             return {"pictures": 0}
         traced = trace(self._renderer, self._encoded(person.picture), path, self._observers, self._lpips)
         write_traced(self._work, item_id, traced)

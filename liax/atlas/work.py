@@ -13,7 +13,7 @@ import numpy as np
 from liax import storage
 from liax.atlas.observed import Observed
 from liax.atlas.people import Candidate, Person, unsuited
-from liax.atlas.records import Work, path_to_row, read_arrays, read_traced
+from liax.atlas.records import Work, crashed, path_to_row, read_arrays, read_traced
 from liax.atlas.response import Path, Response, stack
 from liax.atlas.stage import DrawStrip, PassiveClip, TraceItem
 from liax.attributes import ATTRIBUTES
@@ -109,7 +109,9 @@ def draw_strips(work: Work, people: Sequence[Person], paths: Mapping[str, Path])
 
 def _do(work: Work, kind: str, stage: type, items: dict[str, dict[str, Any]], label: str, unit: str) -> None:
     """Each item that has no record yet, by id, through a pool of workers."""
-    done = work.done(kind)
+    done = work.done(kind) & items.keys()
+    if kind != "strips":  # pictures, and no records
+        done -= crashed({item_id: work.file("work", kind, f"{item_id}.npz") for item_id in done})
     rows = [{"id": item_id, **item} for item_id, item in items.items() if item_id not in done]
     if len(rows) < len(items):
         say(f"{label}: {len(items) - len(rows)} of {len(items)} were done before")

@@ -20,6 +20,7 @@ from liax.atlas import pareto as pareto_module
 from liax.atlas.pareto import Pareto, PreparedPareto, RunPoint, front, pareto, prepare
 from liax.atlas.pareto_chart import pareto_png
 from liax.atlas.pareto_config import ParetoConfig
+from liax.atlas.records import CRASHED, write_arrays
 from liax.errors import JobError, UserError
 from liax.evaluation.subject import find_subject
 from liax.model.config import preset
@@ -136,6 +137,38 @@ def test_no_clip_at_all_is_an_error_that_says_why(models: list[str], tmp_path: P
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(JobError, match="no clip could be measured"):
         pareto(prepare(configure(models[:2], str(tmp_path / "broken.mp4"), tmp_path / "out")))
+
+
+def test_what_killed_its_worker_is_measured_by_another_run(whole: tuple[PreparedPareto, Pareto]) -> None:
+    prepared, found = whole
+    some = next((Path(prepared.work.url) / "work" / "runs").iterdir())
+    with np.load(some) as record:
+        arrays = {name: record[name][:0] for name in ("frame_F", "codes_FM", "l1_K", "psnr_K")}
+    write_arrays(str(some), {**arrays, "reason": np.array(CRASHED)})
+    again = pareto(prepared)
+    assert again.left_out == {}
+    assert again.points == found.points
+
+
+def test_a_run_with_numbers_that_are_not_finite_is_named(whole: tuple[PreparedPareto, Pareto]) -> None:
+    prepared, found = whole
+    work, clip = prepared.work, prepared.clips.clips[0]
+    file = Path(work.record("runs", work.run_id(work.subjects[1], clip)))
+    before = file.read_bytes()
+    for name in ("codes_FM", "l1_K"):
+        with np.load(io.BytesIO(before)) as record:
+            arrays = {key: record[key] for key in record.files}
+        arrays[name] = np.full_like(arrays[name], np.nan)
+        write_arrays(str(file), arrays)
+        with pytest.raises(UserError, match=f"{found.points[1].run}: its {name.split('_')[0]} on these clips are not"):
+            pareto(prepared)
+    file.write_bytes(before)
+    assert pareto(prepared).points == found.points
+
+
+def test_weights_that_no_comparison_uses_are_not_accepted(videos: str, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match=r"networks\.alexnet"):
+        configure(["a", "b"], videos, tmp_path, networks={"alexnet": "a.pth"})
 
 
 def test_runs_of_two_sizes_are_refused(models: list[str], videos: str, tmp_path: Path) -> None:

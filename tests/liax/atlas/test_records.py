@@ -9,7 +9,9 @@ import pytest
 from liax.atlas.config import AtlasConfig
 from liax.atlas.people import Person
 from liax.atlas.records import (
+    CRASHED,
     Work,
+    crashed,
     nothing_traced,
     path_of_row,
     path_to_row,
@@ -100,6 +102,25 @@ def test_other_frames_of_a_clip_are_observed_anew(work: Work) -> None:
     fewer = replace(work, config=work.config.model_copy(update={"frames_per_clip": 5}))
     uncropped = replace(work, config=work.config.model_copy(update={"crop": False}))
     assert len({one.observed_id(CLIP) for one in (work, fewer, uncropped)}) == 3
+
+
+def test_a_source_that_is_framed_otherwise_is_moved_and_drawn_anew(work: Work) -> None:
+    def of_videos(*, crop: bool) -> Work:
+        return replace(work, config=work.config.model_copy(update={"shards": None, "videos": "v", "crop": crop}))
+
+    framed, whole = of_videos(crop=True), of_videos(crop=False)
+    assert framed.traced_id(PERSON, WAY) != whole.traced_id(PERSON, WAY)
+    assert framed.strip_id([PERSON], WAY) != whole.strip_id([PERSON], WAY)
+    uncropped = replace(work, config=work.config.model_copy(update={"crop": False}))
+    assert uncropped.traced_id(PERSON, WAY) == work.traced_id(PERSON, WAY)  # clips of shards are framed already
+
+
+def test_what_killed_its_worker_is_found(work: Work) -> None:
+    write_traced(work, "one", nothing_traced(3, 1), CRASHED)
+    write_traced(work, "two", nothing_traced(3, 1), "no_frames")
+    write_traced(work, "three", nothing_traced(3, 1))
+    assert crashed({name: work.traced(name) for name in ("one", "two", "three")}) == {"one"}
+    assert crashed({}) == set()
 
 
 def test_only_finished_work_is_done(work: Work) -> None:

@@ -141,6 +141,11 @@ def test_work_that_always_kills_its_worker_is_given_up(given: tuple[str, str], t
     traced = trace_paths(work, [person], [way], "trace")
     assert traced.left_out == {"crashed": 1}
     assert not traced.response.detected_NPL.any()
+    forget_attempts(work.url)  # another run, perhaps with more memory, begins both anew
+    assert observe(work, clips[:2]).left_out == {}
+    again = trace_paths(work, [person], [way], "trace")
+    assert again.left_out == {}
+    assert again.response.detected_NPL.any()
 
 
 @pytest.mark.parametrize(
