@@ -27,6 +27,21 @@ from liax.synthetic.animator import PLANTED, Planted, SyntheticAnimator
 from liax.synthetic.motion import Motion
 from liax.synthetic.people import Person
 
+_HALF_SIZES = {
+    "yaw_deg": 5.0, "pitch_deg": 4.0, "roll_deg": 4.0, "x": 0.02, "y": 0.02, "scale": 0.04, "mouth_open": 0.2,
+    "smile": 0.3, "blink_left": 0.2, "blink_right": 0.2,
+}  # fmt: skip
+
+
+def many(further: int = 20) -> tuple[Planted, ...]:
+    """The planted directions, and so many that each move two things."""
+    random, found = np.random.default_rng(7), list(PLANTED)
+    for number in range(further):
+        two = random.choice(list(_HALF_SIZES), 2, replace=False)
+        found.append(Planted(f"two things {number}", {name: _HALF_SIZES[name] * random.normal() for name in two}))
+    return tuple(found)
+
+
 SIDE_PX = 8
 CODES_OF_A_PERSON = 300
 

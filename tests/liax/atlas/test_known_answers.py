@@ -16,13 +16,22 @@ from liax.face import FaceFinder
 from liax.pictures import Picture
 from liax.synthetic.animator import PLANTED, SyntheticAnimator
 from liax.synthetic.motion import Motion
-from tests.liax.atlas.known import Atlas, TruthObservers, UndrawnAnimator, measure
+from tests.liax.atlas.known import Atlas, TruthObservers, UndrawnAnimator, many, measure
 
 YAW, MIXED, LEFT_EYE, NOTHING, UP_ANYWAY, MOUTH, PITCH, BOTH_EYES, ROLL, RIGHT, SIZE, AROUND, UNUSED = range(13)
 YAW_ATTRIBUTE, SMILE_ATTRIBUTE = ATTRIBUTES.index("yaw"), ATTRIBUTES.index("mouthSmileLeft")
 FRESH = range(300, 308)
 """People that took no part in anything."""
 TOLD = ("yaw", "smile", "blink", "blink_left", "blink_right")
+
+
+class SamePerson:
+    """Stands in for a network that compares faces, to which all these people, made of one photograph, are one."""
+
+    name, same_person = "one person", 0.8
+
+    def embed(self, picture_HWC: Picture, landmarks_N3: np.ndarray) -> np.ndarray:
+        return np.ones(1, dtype=np.float32)
 
 
 class Remembering:
@@ -45,7 +54,7 @@ class Case:
 
     def __init__(self, animator: SyntheticAnimator, observers: Observing, **given: object) -> None:
         self.animator, self.observers = animator, observers
-        self.given = {"people": range(100, 112), "frames_of": range(50, 60), **given}
+        self.given = {"people": range(100, 116), "frames_of": range(50, 60), **given}
         self.atlas = self.measured(animator)
 
     def measured(self, animator: SyntheticAnimator, **otherwise: object) -> Atlas:
@@ -69,7 +78,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
         animator = UndrawnAnimator()
         yield Case(animator, TruthObservers(animator))
         return
-    with Observers(FaceFinder(max_faces=1), None, SecondObserver()) as observers:
+    with Observers(FaceFinder(max_faces=1), SamePerson(), SecondObserver()) as observers:
         yield Case(SyntheticAnimator(size_px=144), Remembering(observers), only=TOLD)
 
 
@@ -192,18 +201,43 @@ def test_shuffled_and_turned_directions_are_known_again(case: Case) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_random_dictionary_certifies_nothing(seed: int) -> None:
+def test_directions_that_do_something_else_to_each_person_certify_nothing(seed: int) -> None:
     animator = UndrawnAnimator().scrambled(seed)
-    atlas = measure(animator, TruthObservers(animator), range(100, 112), range(50, 66))
+    atlas = measure(animator, TruthObservers(animator), range(100, 116), range(50, 66))
     assert atlas.with_status("certified", "approximate") == set()
 
 
 @pytest.mark.slow
-def test_a_random_dictionary_certifies_nothing_in_pictures() -> None:
+def test_directions_that_do_something_else_to_each_person_certify_nothing_in_pictures() -> None:
     animator = SyntheticAnimator(size_px=128).scrambled(0)
-    with Observers(FaceFinder(max_faces=1), None, SecondObserver()) as observers:
-        atlas = measure(animator, observers, range(100, 106), range(50, 58), frames=8, levels_count=5)
+    with Observers(FaceFinder(max_faces=1), SamePerson(), SecondObserver()) as observers:
+        atlas = measure(animator, observers, range(100, 116), range(50, 58), frames=8, levels_count=5)
     assert atlas.with_status("certified") == set()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_orthogonal_dictionary_certifies_only_what_is_clean_in_truth(seed: int) -> None:
+    """It was asked that a random dictionary certify nothing, and this one does certify a little: of 33 motions in a
+    random orthogonal basis, seen without noise, one to three of 24 controls (y, mouth_open and once pitch, of three
+    seeds), each of four directions. Only ten things can be moved here, and some four of 33 directions add up to one of
+    them alone. That is no error of the measuring: people that nobody has seen move by what was asked for, and by little
+    else. (With 13 attributes that move independently in each of 57, `test_calibrate` finds nothing.)"""
+    animator = UndrawnAnimator(many()).mixed(seed)
+    given = {"frames_of": range(50, 60), "frames": 8, "levels_count": 5}
+    case = Case(animator, TruthObservers(animator), **given)
+    certified = case.atlas.with_status("certified")
+    assert len(certified) <= 3
+    sds = dict(zip(ATTRIBUTES, case.atlas.spread.attribute_A, strict=True))
+    for name in certified:
+        control = case.atlas.controls[name]
+        assert len(control.weights) == 4
+        asked = 0.8 * max(control.safe, key=abs)
+        moves = [case.move(number, name, asked)[:2] for number in FRESH]
+        change_A = np.mean([after.attributes_A - before.attributes_A for before, after in moves], axis=0)
+        in_sds = {one: change / sds[one] for one, change in zip(ATTRIBUTES, change_A, strict=True)}
+        own = in_sds.pop({"mouth_open": "jawOpen"}.get(name, name))
+        assert own != 0
+        assert max(map(abs, in_sds.values())) < 0.3 * abs(own)
 
 
 def test_the_same_motions_in_another_basis_are_another_dictionary() -> None:
