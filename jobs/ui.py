@@ -92,7 +92,10 @@ def _config(options: argparse.Namespace) -> UiConfig:
     if not models:
         raise UserError(f"no model: give --model or set {MODEL_VARIABLE}, to {MODEL_FORMS}")
     if options.controls and (len(models) > 1 or options.any_model):
-        raise UserError("--controls is for one model: give one --model, or put each controls.json beside its weights")
+        raise UserError(
+            "--controls is for one model: give one --model, or put each controls.json beside its weights "
+            "(beside lia-x.pt as lia-x.controls.json)"
+        )
     if not 0 <= options.port <= MOST_PORT:
         raise UserError(f"there is no port {options.port}: give 0 to {MOST_PORT}")
     if options.tracking_uri and not options.any_model and not any(model.startswith("models:/") for model in models):

@@ -67,7 +67,8 @@ class Animator:
             dtype: `auto`, `float32`, `bfloat16` or `float16`.
             tracking_uri: MLflow's address for a registered model.
             compiled: also `torch.compile` it, which pays for long videos on a GPU only.
-            controls: what `liax atlas` measured of this model; None for the `controls.json` beside its weights, if any.
+            controls: what `liax atlas` measured of this model; None for the `controls.json` beside its weights, or
+                beside `lia-x.pt` the `lia-x.controls.json`, if there is one.
         """
         return cls(*load(source, device, dtype, tracking_uri, compiled=compiled, controls=controls))
 

@@ -1,6 +1,7 @@
 """From what a user calls a model to a network that is ready: a folder, a released file, or a registered model.
 
-What was measured of it goes with it: the `controls.json` beside its weights, or another that the user gives.
+What was measured of it goes with it: the `controls.json` beside its weights (beside `lia-x.pt`, which may share its
+folder with others, `lia-x.controls.json`), or another that the user gives.
 """
 
 import hashlib
@@ -47,9 +48,10 @@ def load(
     choose_dtype(dtype, device)
     name = _checked_name(source, tracking_uri)
     if _is_released(name):
-        file = _read(controls)
+        url = _url(name, controls)
+        file = _read(url)
         with storage.local_copy(name) as local:
-            _owner_check(file, str(controls))(local)
+            _owner_check(file, str(url))(local)
             model = load_official(local, name)
     else:
         with _folder(name, tracking_uri) as folder:
@@ -106,9 +108,12 @@ def _folder(name: str, tracking_uri: str | None) -> Iterator[str]:
         yield str(pull(name, folder, tracking_uri))
 
 
-def _url(folder: str, controls: str | Path | None) -> str | Path | None:
-    """The controls that the user gives, or those beside the weights."""
-    beside = storage.join(folder, CONTROLS_FILE)
+def _url(model: str, controls: str | Path | None) -> str | Path | None:
+    """The controls that the user gives, or those beside the weights of a folder or released file."""
+    if _is_released(model):
+        beside = f"{model.rpartition('.')[0]}.{CONTROLS_FILE}"
+    else:
+        beside = storage.join(model, CONTROLS_FILE)
     return controls or (beside if storage.exists(beside) else None)
 
 

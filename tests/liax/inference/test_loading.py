@@ -111,14 +111,17 @@ def test_other_controls_can_be_given(tmp_path: Path) -> None:
 def test_a_released_file_that_its_user_has_measured(tmp_path: Path) -> None:
     official(tmp_path, 40)
     given = write_controls(tmp_path, sha256_of(tmp_path / "lia-x.pt"), directions=40)
-    assert not load(tmp_path / "lia-x.pt", "cpu", "float32")[1].measured, "only what is given counts"
+    assert load_controls(tmp_path / "lia-x.pt").indices("yaw") == (37, 39), "a folder's controls are no file's"
     for controls in (
         load(tmp_path / "lia-x.pt", "cpu", "float32", controls=given)[1],
         load_controls(tmp_path / "lia-x.pt", controls=given),
+        load_controls(given.rename(tmp_path / "lia-x.controls.json").with_name("lia-x.pt")),
     ):
         assert controls.delta({"yaw": 10}).nonzero()[0].tolist() == [0]
         assert not controls.named
-    assert load_controls(tmp_path / "lia-x.pt").indices("yaw") == (37, 39)
+    write_controls(tmp_path, "c0ffee", directions=40).rename(tmp_path / "lia-x.controls.json")
+    with pytest.raises(UserError, match=r"lia-x\.controls\.json belongs to another model"):
+        load_controls(tmp_path / "lia-x.pt")
 
 
 def test_controls_of_another_model_are_refused(tmp_path: Path) -> None:
