@@ -1,13 +1,19 @@
 """A served page and its visitors, for tests in a browser."""
 
+import os
 import re
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser
+
+from tests.conftest import ROOT
 
 PATIENCE_MS = 60_000
 STARTING_S = 240
@@ -18,6 +24,7 @@ class Server:
     url: str
     folder: Path
     log: Path
+    process: subprocess.Popen
 
     def wait_for(self, files: list[Path]) -> None:
         """Wait until there are these files, and no others."""
@@ -29,6 +36,25 @@ class Server:
     def made(self) -> list[Path]:
         """All files that were made for visitors, half-written ones too."""
         return sorted(file for file in self.folder.glob("liax-ui-*/made/**/*") if file.is_file())
+
+
+@contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Server]:
+    """The page that the command serves, until the block ends; nothing may be left of it then. Its address is not known
+    yet, see `address_of`."""
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "jobs.main", "ui", "--port", "0", "--device", "cpu", *options]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "TMPDIR": str(folder)}
+        )
+    try:
+        yield Server("", folder, log, process)
+    finally:
+        process.terminate()
+        process.wait(60)
+    assert not list(folder.glob("liax-ui-*")), "its files go with it"
+    assert "Traceback" not in log.read_text()
 
 
 def address_of(process: subprocess.Popen, log: Path) -> str:

@@ -2,9 +2,8 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from liax.synthetic.scenes import portrait
 from liax.synthetic.videos import write_video
 from liax.video.probe import frame_table
 from tests.chromium import chromium
-from tests.conftest import ROOT
-from tests.liax.ui.browsing import Server, Visit, address_of
+from tests.liax.ui.browsing import Server, Visit, address_of, serving
 from tests.liax.ui.measured_model import make_measured_model, make_unmeasured_model
 
 pytest.importorskip("gradio", reason="needs Gradio: pip install 'liax[ui]'")
@@ -50,21 +48,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "atlas").mkdir()
     (folder / "atlas" / "index.html").write_text("<h1>Atlas of a test</h1>")
     (folder / "atlas" / "response.npz").write_text("numbers")
-    command = [sys.executable, "-m", "jobs.main", "ui", "--port", "0", "--device", "cpu", "--max-mb", "2"]
-    command += ["--max-seconds", "5", "--atlas", str(folder / "atlas")]
-    command += [part for model in models for part in ("--model", model)]
-    log = folder / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=output, stderr=output, env={**os.environ, "TMPDIR": str(folder)}
-        )
-    try:
-        yield Server(address_of(process, log), folder, log)
-    finally:
-        process.terminate()
-        process.wait(60)
-    assert not list(folder.glob("liax-ui-*")), "its files go with it"
-    assert "Traceback" not in log.read_text()
+    (folder / "secret.html").write_text("not of the atlas")
+    (folder / "atlas" / "link.html").symlink_to(folder / "secret.html")
+    named = [part for model in models for part in ("--model", model)]
+    with serving(folder, "--max-mb", "2", "--max-seconds", "5", "--atlas", str(folder / "atlas"), *named) as found:
+        found.url = address_of(found.process, found.log)
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +198,17 @@ def test_the_dictionary_is_explored_with_an_example(visit: Any, server: Server) 
         one.page.click("#explore-atlas a")
     assert opened.value.inner_text("h1") == "Atlas of a test"
     assert one.context.request.get(f"{server.url}atlas/response.npz").status == 404
-    assert one.context.request.get(f"{server.url}atlas/../log.txt").status == 404
+
+
+@pytest.mark.parametrize("name", ["..%2fsecret.html", "../secret.html", "link.html", "%2e%2e/secret.html"])
+def test_nothing_beside_the_atlas_is_shown(server: Server, name: str) -> None:
+    connection = HTTPConnection(server.url.split("/")[2])  # browsers mend such addresses before they ask
+    connection.request("GET", f"/atlas/{name}")
+    answer = connection.getresponse()
+    assert answer.status == 404
+    assert b"not of the atlas" not in answer.read()
+    connection.request("GET", "/atlas/index.html")
+    assert connection.getresponse().status == 200
 
 
 def test_two_visitors_do_not_get_each_others_files(visit: Any, files: Path) -> None:

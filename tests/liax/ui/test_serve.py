@@ -1,0 +1,47 @@
+"""How the page ends: with nothing left of it, whatever it was doing."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from liax.synthetic.scenes import portrait
+from liax.synthetic.videos import write_video
+from tests.chromium import chromium
+from tests.liax.ui.browsing import Visit, address_of, serving
+from tests.liax.ui.measured_model import make_unmeasured_model
+
+pytest.importorskip("gradio", reason="needs Gradio: pip install 'liax[ui]'")
+
+pytestmark = pytest.mark.server
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_while_a_video_is_made(tmp_path: Path, number: signal.Signals) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "me.png")
+    write_video(tmp_path / "long.mp4", seconds=4.8, size_px=128, seed=1)
+    model = make_unmeasured_model(tmp_path / "model")
+    with chromium() as browser, serving(tmp_path, "--model", model) as server:
+        server.url = address_of(server.process, server.log)
+        one = Visit(browser, server)
+        one.upload("#animate-portrait", tmp_path / "me.png")
+        one.upload("#animate-driving", tmp_path / "long.mp4")
+        one.page.wait_for_selector("#animate-driving video")
+        one.page.click("#animate-start")
+        one.text("#animate-status", "frames/s")
+        assert server.made()
+        server.process.send_signal(number)
+        assert server.process.wait(60) in (128 + signal.SIGTERM, -signal.SIGTERM)
+        one.context.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_while_its_models_are_loaded(tmp_path: Path, number: signal.Signals) -> None:
+    with serving(tmp_path, "--model", make_unmeasured_model(tmp_path / "model")) as server:
+        while not list(tmp_path.glob("liax-ui-*")) and server.process.poll() is None:
+            time.sleep(0.01)
+        server.process.send_signal(number)
+        assert server.process.wait(60) == 128 + signal.SIGTERM
+        assert not list(tmp_path.glob("liax-ui-*"))
