@@ -24,20 +24,6 @@ from tests.measured_controls import controls_file, write_controls
 from tests.mlflow_server import free_port
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow takes seconds to make its tables."""
-    folder = tmp_path_factory.mktemp("empty")
-    connect(f"sqlite:///{folder}/mlflow.db")
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def address(tmp_path: Path, empty_database: Path) -> str:
-    shutil.copy(empty_database, tmp_path)
-    return f"sqlite:///{tmp_path}/mlflow.db"
-
-
 def files_kept(folder: Path) -> list[Path]:
     """What the embedded MLflow keeps beside its database."""
     return [path for path in (folder / "mlartifacts").rglob("*") if path.is_file()]
