@@ -108,7 +108,9 @@ def stability_section(stability: Mapping[str, Any], drawn: Mapping[str, bytes]) 
 
 def _match(other: str, found: Mapping[str, Any], chart: bytes | None) -> str:
     matches = found["matches"]
-    rows = [("share alike", _cell(found["share_alike"]), f"of {len(matches)} pairs, |cosine| ≥ {found['alike']:g}")]
+    here, there = found["moving"]
+    counted = f"of {max(here, there)} that move anything ({here} here, {there} there), |cosine| ≥ {found['alike']:g}"
+    rows = [("share alike", _cell(found["share_alike"]), counted)]
     for name, chance in found["chance"].items():
         if chance is not None:
             said = f"by chance, mean; 95 % of draws stay within {_cell(chance['most_95'])}; p = {chance['p']:.2g}"

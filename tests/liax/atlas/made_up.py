@@ -190,6 +190,7 @@ def scores(directions: int) -> dict[str, Any]:
         "stability": {
             "runs/atlas-seed-1": {
                 "share_alike": 0.55,
+                "moving": [40, 38],
                 "alike": 0.8,
                 "matches": matches,
                 "still": [3, 4],

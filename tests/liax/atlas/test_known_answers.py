@@ -11,7 +11,7 @@ from liax.atlas.second import SECOND_ATTRIBUTES, SecondObserver
 from liax.atlas.stability import match
 from liax.atlas.statistics import passive
 from liax.atlas.trace import draw
-from liax.attributes import ATTRIBUTES
+from liax.attributes import ATTRIBUTES, readout
 from liax.face import FaceFinder
 from liax.pictures import Picture
 from liax.synthetic.animator import PLANTED, SyntheticAnimator
@@ -107,6 +107,20 @@ def test_its_units_are_degrees_on_people_that_nobody_has_seen(
     gain = plain_gain(case, float(planted_deg))
     record_property("observers_degrees_per_planted_degree", gain)
     assert planted_deg * gain == pytest.approx(asked_deg, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["pitch", "roll", "size", "mouth_open"])
+def test_units_of_other_controls(case: Case, name: str) -> None:
+    """Within 5 % of what was asked for, on people that nobody has seen, by observers without noise."""
+    if isinstance(case.observers, Remembering):
+        pytest.skip("of these only exact observers can tell 5 %")
+    measured = case.atlas.controls[name]
+    assert measured.status != "unavailable", measured.reason
+    row_A = readout((name,))[0]
+    for asked in (0.7 * measured.safe[0], 0.7 * measured.safe[1]):
+        moves = [case.move(number, name, asked) for number in FRESH] if asked else []
+        found = [float(row_A @ (after.attributes_A - before.attributes_A)) for before, after, *_ in moves]
+        assert not found or np.mean(found) == pytest.approx(asked, rel=0.05)
 
 
 def plain_gain(case: Case, planted_deg: float) -> float:

@@ -121,7 +121,8 @@ def test_numbers_of_the_whole_dictionary(page: Page) -> None:
 
 def test_numbers_that_there_are_not(shown: Shown) -> None:
     nothing = dict.fromkeys(("disentanglement", "completeness", "informativeness", "mig", "sap"))
-    unmatched = {"share_alike": None, "alike": 0.8, "matches": [], "still": [12, 12], "chance": {"permuted": None}}
+    unmatched = {"share_alike": None, "alike": 0.8, "matches": [], "still": [12, 12], "moving": [0, 0]}
+    unmatched["chance"] = {"permuted": None}
     scores = {
         "interventional": {"directions": 12, "moving": 0, "selectivity": None},
         "observational": {**nothing, "reason": "fewer than two controls vary", "informativeness_by_control": {}},
