@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from liax.atlas.calibrate import certify
 from liax.atlas.effects import Effects, Spread, effects, spread_of
-from liax.atlas.fit import combine
+from liax.atlas.interventions import intervene
 from liax.atlas.observed import Observed
 from liax.atlas.observers import Observing, Sighting
 from liax.atlas.response import Path, Response, stack
@@ -159,21 +158,23 @@ def measure(
     """An atlas, as `liax atlas` makes it.
 
     Args:
-        people: whose faces are moved; controls are fitted on the first half.
+        people: whose faces are moved; controls are fitted on every other one.
         frames_of, frames: whose frames are looked at unmoved, and how many of each.
-        only: the controls that are certified; None for all.
+        only: the controls that are certified, of which there must be a path; None for all, () for none.
     """
     observed = observe(animator, observers, frames_of, frames)
     spread = spread_of(observed)
     # More codes than frames are looked at, so that the outermost levels are no single frame's.
     codes_FM = np.concatenate([animator.codes(number, CODES_OF_A_PERSON) for number in frames_of])
-    directions = respond(animator, observers, people, direction_paths(levels(codes_FM, levels_count)))
-    fit_N = np.arange(len(people)) < len(people) // 2
-    paths = combine(directions.of_people(fit_N), spread)
-    chosen = tuple(path for name, path in paths.items() if only is None or name in only)
-    if chosen:
-        moved = respond(animator, observers, people, chosen)
-        controls = certify(moved.of_people(fit_N), moved.of_people(~fit_N), spread)
-    else:
-        controls = certify(None, None, spread)
-    return Atlas(observed, spread, directions, effects(directions, spread), controls)
+    paths = direction_paths(levels(codes_FM, levels_count))
+
+    def move(wanted: Sequence[Path], _: str) -> Response:
+        chosen = tuple(path for path in wanted if wanted is paths or only is None or path.name in only)
+        return respond(animator, observers, people, chosen)
+
+    if only == ():
+        directions = move(paths, "")
+        return Atlas(observed, spread, directions, effects(directions, spread), {})
+    found = intervene(move, paths, spread)
+    directions = found.directions
+    return Atlas(observed, spread, directions, effects(directions, spread), found.controls)
