@@ -233,9 +233,9 @@ def test_directions_that_do_something_else_to_each_person_certify_nothing_in_pic
 def test_a_random_orthogonal_dictionary_certifies_only_what_is_clean_in_truth(seed: int) -> None:
     """It was asked that a random dictionary certify nothing, and this one does certify a little: of 33 motions in a
     random orthogonal basis, seen without noise, one to four of 24 controls (mouth_open, y, and once pitch and roll, of
-    three seeds), each of four directions. Only ten things can be moved here, and some four of 33 directions add up to one of
-    them alone. That is no error of the measuring: people that nobody has seen move by what was asked for, and by little
-    else. (With 13 attributes that move independently in each of 57, `test_calibrate` finds nothing.)"""
+    three seeds), each of four directions. Only ten things can be moved here, and some four of 33 directions add up to
+    one of them alone. That is no error of the measuring: people that nobody has seen move by what was asked for, and by
+    little else. (With 13 attributes that move independently in each of 57, `test_calibrate` finds nothing.)"""
     animator = UndrawnAnimator(many()).mixed(seed)
     given = {"frames_of": range(50, 60), "frames": 8, "levels_count": 5}
     case = Case(animator, TruthObservers(animator), **given)
