@@ -108,7 +108,9 @@ def observe(animator: SyntheticAnimator, observers: Observing, people: range, fr
     )
 
 
-def respond(animator: SyntheticAnimator, observers: Observing, people: range, paths: tuple[Path, ...]) -> Response:
+def respond(
+    animator: SyntheticAnimator, observers: Observing, people: Sequence[int], paths: tuple[Path, ...]
+) -> Response:
     """What the paths do to the people."""
     encoded = [animator.encode([animator.portrait(number)]) for number in people]
     traced = [[trace(animator, one, path, observers) for path in paths] for one in encoded]
@@ -168,9 +170,12 @@ def measure(
     codes_FM = np.concatenate([animator.codes(number, CODES_OF_A_PERSON) for number in frames_of])
     paths = direction_paths(levels(codes_FM, levels_count))
 
+    # Odd people are mirrored: in an order of pairs turned round by turns, both halves have some of either kind.
+    ordered = [number ^ (number // 2 % 2) for number in people]
+
     def move(wanted: Sequence[Path], _: str) -> Response:
         chosen = tuple(path for path in wanted if wanted is paths or only is None or path.name in only)
-        return respond(animator, observers, people, chosen)
+        return respond(animator, observers, ordered, chosen)
 
     if only == ():
         directions = move(paths, "")
