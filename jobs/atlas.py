@@ -1,15 +1,13 @@
 """`liax atlas`: what every direction of a model's dictionary does, measured, and controls made of it, on Ray."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jobs.measuring import TrackingConfig, measure_and_log
 from liax.atlas.config import AtlasConfig
-from liax.config import Config, job_config
+from liax.config import job_config
 from liax.errors import run_main
-from liax.progress import say
-from liax.tracking.address import SettingUri
 
 if TYPE_CHECKING:
     from liax.atlas.run import Atlas, Prepared
@@ -17,16 +15,6 @@ if TYPE_CHECKING:
 DESCRIPTION = """Measure what a model's directions do to people's faces, and make controls of them: with names, units,
 safe ranges and errors. Writes controls.json, which goes into the registered model, tables, and index.html to browse.
 Started again with the same settings, an interrupted run continues."""
-
-
-class TrackingConfig(Config):
-    """Where the results are logged too; they are in the output in any case."""
-
-    uri: SettingUri | None = None
-    """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that nothing is logged; `none` logs nothing. Also
-    where a `models:/` name is looked up."""
-    experiment: str = "liax-atlas"
-    """Name of the MLflow experiment."""
 
 
 class AtlasJob(AtlasConfig):
@@ -46,29 +34,14 @@ def run(argv: Sequence[str]) -> int:
     )
     if job is None:
         return 0
-    from liax import ray_session
     from liax.atlas.logged import log_atlas  # heavy, and not needed for --help
     from liax.atlas.run import atlas, prepare
-    from liax.tracking.address import NO_TRACKING, tracking_uri
-    from liax.tracking.client import connect, failure_of
 
-    asked = job.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    wanted = None if asked == NO_TRACKING else asked
     # Where it is logged is no part of what is measured.
     config = AtlasConfig.model_validate(job.model_dump(exclude={"tracking"}))
-    prepared = prepare(config, wanted)
-    address = tracking_uri(wanted) if wanted else None
-    if address is not None:
-        connect(address)  # before the work, if nothing answers there
-    with ray_session.session(config.local_cores):
-        found = atlas(prepared)
-    say(_told(prepared, found))
-    if address is not None:
-        # The results are written, so a failure is said and does not fail the job.
-        missed = failure_of(lambda: log_atlas(address, job.tracking.experiment, prepared, found))
-        if missed is not None:
-            say(f"MLflow misses this atlas ({missed}); run the same command again to log it")
-    return 0
+    return measure_and_log(
+        job.tracking, config.local_cores, lambda uri: prepare(config, uri), atlas, _told, log_atlas, "atlas"
+    )
 
 
 def _told(prepared: "Prepared", found: "Atlas") -> str:

@@ -1,32 +1,20 @@
 """`liax evaluate`: how good a model is, on a validation split or on videos, on Ray."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from liax.config import Config, job_config
+from jobs.measuring import TrackingConfig, measure_and_log
+from liax.config import job_config
 from liax.errors import run_main
 from liax.evaluation.config import EvaluateConfig
-from liax.progress import say
-from liax.tracking.address import SettingUri
 
 if TYPE_CHECKING:
-    from liax.evaluation.run import Evaluation
+    from liax.evaluation.run import Evaluation, Prepared
 
 DESCRIPTION = """Measure a model on the people of a validation split, or on videos: each clip redrawn from its first
 frame (self), and each clip driving another person's first frame (cross), beside showing that frame unchanged. Started
 again with the same settings, an interrupted run continues."""
-
-
-class TrackingConfig(Config):
-    """Where the results are logged too; they are in the output in any case."""
-
-    uri: SettingUri | None = None
-    """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that nothing is logged; `none` logs nothing. Also
-    where a `models:/` name is looked up."""
-    experiment: str = "liax-evaluate"
-    """Name of the MLflow experiment."""
 
 
 class EvaluateJob(EvaluateConfig):
@@ -46,33 +34,17 @@ def run(argv: Sequence[str]) -> int:
     )
     if job is None:
         return 0
-    from liax import ray_session
     from liax.evaluation.logged import log_evaluation  # heavy, and not needed for --help
     from liax.evaluation.run import evaluate, prepare
-    from liax.tracking.address import NO_TRACKING, tracking_uri
-    from liax.tracking.client import connect, failure_of
 
-    asked = job.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    wanted = None if asked == NO_TRACKING else asked
     # Where it is logged is no part of what is measured.
     config = EvaluateConfig.model_validate(job.model_dump(exclude={"tracking"}))
-    prepared = prepare(config, wanted)
-    address = tracking_uri(wanted) if wanted else None
-    if address is not None:
-        connect(address)  # before the work, if nothing answers there
-    with ray_session.session(config.local_cores):
-        found = evaluate(prepared)
-    say(_told(found))
-    say(f"table, plots and clips: {prepared.work.url}")
-    if address is not None:
-        # The results are written, so a failure is said and does not fail the job.
-        missed = failure_of(lambda: log_evaluation(address, job.tracking.experiment, prepared, found))
-        if missed is not None:
-            say(f"MLflow misses this evaluation ({missed}); run the same command again to log it")
-    return 0
+    return measure_and_log(
+        job.tracking, config.local_cores, lambda uri: prepare(config, uri), evaluate, _told, log_evaluation, "evaluate"
+    )
 
 
-def _told(found: "Evaluation") -> str:
+def _told(prepared: "Prepared", found: "Evaluation") -> str:
     """The table in short."""
     lines = [f"people: {found.summary.people}"]
     for protocol, results in found.summary.results.items():
@@ -82,6 +54,7 @@ def _told(found: "Evaluation") -> str:
             lines.append(f"  {metric:<12} {estimate.text():<28} copy {copy.text() if copy else '-'}")
         lines += [f"  {metric:<12} unavailable: {why}" for metric, why in results.unavailable.items()]
         lines += [f"  left out: {count} clips, {why}" for why, count in results.left_out.items()]
+    lines.append(f"table, plots and clips: {prepared.work.url}")
     return "\n".join(lines)
 
 

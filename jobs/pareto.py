@@ -1,16 +1,14 @@
 """`liax pareto`: what sparsity costs, by trainings of other sparsity weights and dictionary sizes, on Ray."""
 
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from jobs.measuring import TrackingConfig, measure_and_log
 from liax.atlas.pareto_config import ParetoConfig
-from liax.config import Config, job_config
+from liax.config import job_config
 from liax.errors import run_main
-from liax.progress import say
-from liax.tracking.address import SettingUri
 
 if TYPE_CHECKING:
     from liax.atlas.pareto import Pareto, PreparedPareto
@@ -18,16 +16,6 @@ if TYPE_CHECKING:
 DESCRIPTION = """Compare trainings on one set of people: how sparse their codes are, how disentangled, and how well each
 redraws clips from their first frame. Writes pareto.json and pareto.png. Started again, an interrupted job continues;
 with more runs, it measures those."""
-
-
-class TrackingConfig(Config):
-    """Where the results are logged too; they are in the output in any case."""
-
-    uri: SettingUri | None = None
-    """MLflow's address; null for `MLFLOW_TRACKING_URI`, and without that nothing is logged; `none` logs nothing. Also
-    where a `models:/` name is looked up."""
-    experiment: str = "liax-pareto"
-    """Name of the MLflow experiment."""
 
 
 class ParetoJob(ParetoConfig):
@@ -47,28 +35,13 @@ def run(argv: Sequence[str]) -> int:
     )
     if job is None:
         return 0
-    from liax import ray_session
     from liax.atlas.pareto import pareto, prepare  # heavy, and not needed for --help
-    from liax.tracking.address import NO_TRACKING, tracking_uri
-    from liax.tracking.client import connect, failure_of
 
-    asked = job.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI")
-    wanted = None if asked == NO_TRACKING else asked
     # Where it is logged is no part of what is measured.
     config = ParetoConfig.model_validate(job.model_dump(exclude={"tracking"}))
-    prepared = prepare(config, wanted)
-    address = tracking_uri(wanted) if wanted else None
-    if address is not None:
-        connect(address)  # before the work, if nothing answers there
-    with ray_session.session(config.local_cores):
-        found = pareto(prepared)
-    say(_told(prepared, found))
-    if address is not None:
-        # The results are written, so a failure is said and does not fail the job.
-        missed = failure_of(lambda: _log(address, job.tracking.experiment, prepared, found))
-        if missed is not None:
-            say(f"MLflow misses this comparison ({missed}); run the same command again to log it")
-    return 0
+    return measure_and_log(
+        job.tracking, config.local_cores, lambda uri: prepare(config, uri), pareto, _told, _log, "pareto"
+    )
 
 
 def _told(prepared: "PreparedPareto", found: "Pareto") -> str:
