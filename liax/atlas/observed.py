@@ -3,15 +3,12 @@
 Shapes: F frames, M directions, A attributes (`liax.attributes`).
 """
 
-import io
-import zipfile
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.errors import UserError
+from liax.atlas.npz import from_npz, to_npz
 
 Floats = NDArray[np.float32]
 
@@ -44,18 +41,10 @@ class Observed:
         return relative_FM
 
     def to_npz(self) -> bytes:
-        """As a file; nothing in it needs unpickling."""
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        np.savez_compressed(buffer, **arrays)
-        return buffer.getvalue()
+        """As a file."""
+        return to_npz(self)
 
     @staticmethod
     def from_npz(data: bytes, name: str) -> "Observed":
         """The frames in a file. Raises UserError where it is no such file."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                found: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Observed)}
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{name} is no observed.npz of `liax atlas` ({error})") from None
-        return Observed(**found)
+        return Observed(**from_npz(Observed, data, name, "observed.npz"))

@@ -23,14 +23,14 @@ from liax.atlas.observed import Observed
 from liax.atlas.pareto_chart import pareto_png
 from liax.atlas.pareto_config import ParetoConfig
 from liax.atlas.pareto_stage import FacesOfClip, ParetoWork, RunOnClip
-from liax.atlas.records import crashed, read_arrays
+from liax.atlas.records import read_arrays
 from liax.atlas.statistics import passive
+from liax.atlas.undone import do_undone
 from liax.errors import JobError, UserError
 from liax.evaluation.attempts import forget_attempts
 from liax.evaluation.clips import Clip, ClipSet, list_clips
-from liax.evaluation.pool import through_pool
 from liax.evaluation.subject import Subject, check_people, find_subject
-from liax.progress import Progress, say
+from liax.progress import say
 from liax.training.checkpoint import TRAIN_FILE
 
 PARETO_FILE, PICTURE_FILE = "pareto.json", "pareto.png"
@@ -124,13 +124,13 @@ def pareto(prepared: PreparedPareto) -> Pareto:
     storage.make_folder(work.url)
     forget_attempts(work.url)
     faces = {work.faces_id(clip): {"clip": clip.model_dump_json()} for clip in clips}
-    _do(work, FacesOfClip, faces, "find faces", "clip")  # 1 clip → 1 record
+    do_undone(work, "faces", FacesOfClip, faces, "find faces", "clip", "frames")  # 1 clip → 1 record
     runs = {
         work.run_id(subject, clip): {"clip": clip.model_dump_json(), "run": place}
         for place, subject in enumerate(work.subjects)
         for clip in clips
     }
-    _do(work, RunOnClip, runs, "measure runs", "run on clip")  # 1 run × 1 clip → 1 record
+    do_undone(work, "runs", RunOnClip, runs, "measure runs", "run on clip", "frames")  # 1 run × 1 clip → 1 record
     forget_attempts(work.url)
     points, used, left_out = _points(work, clips)
     return Pareto(points, used, left_out, _write(prepared, points, used, left_out))
@@ -142,23 +142,6 @@ def front(sparsity_R: Sequence[float], error_R: Sequence[float]) -> NDArray[np.b
     as_good_RR = (sparsity[:, None] >= sparsity) & (error[:, None] <= error)
     better_RR = (sparsity[:, None] > sparsity) | (error[:, None] < error)
     return ~np.asarray((as_good_RR & better_RR).any(axis=0))
-
-
-def _do(work: ParetoWork, stage: type, items: dict[str, dict[str, Any]], label: str, unit: str) -> None:
-    """Each item that has no record yet, through a pool of workers."""
-    kind: str = stage.kind  # type: ignore[attr-defined]
-    done = work.done(kind) & items.keys()
-    done -= crashed({item_id: work.record(kind, item_id) for item_id in done})
-    rows = [{"id": item_id, **item} for item_id, item in items.items() if item_id not in done]
-    if len(rows) < len(items):
-        say(f"{label}: {len(items) - len(rows)} of {len(items)} were done before")
-    if not rows:
-        return
-    frames = 0
-    with Progress(len(rows), label, unit) as progress:
-        for row in through_pool(stage, rows, work, label):
-            frames += row["frames"]
-            progress.advance(frames=frames)
 
 
 def _points(work: ParetoWork, clips: Sequence[Clip]) -> tuple[list[RunPoint], int, dict[str, int]]:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liax import storage
+from liax.atlas.frames import NO_FRAMES, attributes_in, read_frames
 from liax.atlas.pareto_config import ParetoConfig
 from liax.atlas.records import CRASHED, write_arrays
-from liax.attributes import ATTRIBUTES, attributes_of
 from liax.errors import VideoError
 from liax.evaluation.attempts import may_begin
-from liax.evaluation.clips import Clip, opened, spread
+from liax.evaluation.clips import Clip
 from liax.evaluation.pictures import VERSION as PICTURES_VERSION
 from liax.evaluation.pictures import picture_errors
 from liax.evaluation.subject import Subject
@@ -104,11 +104,13 @@ class _Stage:
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
         """Measure, and write the record, with the reason where a clip gives nothing."""
         clip, item_id = Clip.model_validate_json(row["clip"]), str(row["id"])
-        numbers, pictures, reason = np.zeros(0, dtype=np.int64), list[Picture](), CRASHED
+        (numbers, pictures), reason = NO_FRAMES, CRASHED
         if may_begin(self._work.url, item_id):
             reason = ""
             try:
-                numbers, pictures = self._read(clip)
+                numbers, pictures = read_frames(
+                    clip, self._work.size_px, self._framing, self._work.config.frames_per_clip, first=True
+                )
             except VideoError as error:
                 reason = error.reason
         arrays = {"frame_F": numbers, "reason": np.array(reason), **self._measured(pictures, row)}
@@ -117,15 +119,6 @@ class _Stage:
 
     def _measured(self, pictures: Sequence[Picture], row: dict[str, Any]) -> dict[str, NDArray[Any]]:
         raise NotImplementedError
-
-    def _read(self, clip: Clip) -> tuple[NDArray[np.int64], list[Picture]]:
-        """The first frame and the chosen ones. Raises VideoError for a clip that cannot be used."""
-        with opened(clip, self._work.size_px, self._framing) as footage:
-            wanted = {0, *spread(footage.frames_estimate, self._work.config.frames_per_clip)}
-            found = {number: picture for number, picture in enumerate(footage.pictures()) if number in wanted}
-        if len(found) < 2:
-            raise VideoError(clip.name, "no_frames")
-        return np.array(list(found), dtype=np.int64), list(found.values())
 
 
 class FacesOfClip(_Stage):
@@ -146,12 +139,7 @@ class FacesOfClip(_Stage):
         return self._record(row)
 
     def _measured(self, pictures: Sequence[Picture], row: dict[str, Any]) -> dict[str, NDArray[Any]]:
-        attributes_FA = np.full((len(pictures), len(ATTRIBUTES)), np.nan, dtype=np.float32)
-        for place, picture in enumerate(pictures):
-            faces = self._finder.find(picture)
-            if faces:
-                attributes_FA[place] = attributes_of(faces[0], self._work.size_px)
-        return {"attributes_FA": attributes_FA}
+        return {"attributes_FA": attributes_in(pictures, self._finder)}
 
 
 class RunOnClip(_Stage):

@@ -5,15 +5,13 @@ A path is a direction of the dictionary, or a combination of several; a level is
 Shapes: N people, P paths, M directions, L levels, A attributes (`liax.attributes`), B those of the second observer.
 """
 
-import io
-import zipfile
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liax.errors import UserError
+from liax.atlas.npz import from_npz, to_npz
 
 Floats = NDArray[np.float32]
 
@@ -43,7 +41,7 @@ class Traced:
         similarity_L: cosine of the face's embedding to that of the unmoved face; NaN without an embedder.
         off_face_L: mean absolute difference, in [0, 1], to the unmoved picture where neither shows the face.
         steps_K: K = L - 1 perceptual distances from level to level; NaN where no network measures them.
-        render_s, observe_s: where the time went.
+        render_s, observe_s: where the time went, but for the unmoved picture's, which a person's paths share.
     """
 
     values_LA: Floats
@@ -94,23 +92,15 @@ class Response:
         return Response(**{**kept, "people": tuple(np.array(self.people, dtype=object)[chosen])})
 
     def to_npz(self) -> bytes:
-        """As a file; nothing in it needs unpickling."""
-        buffer = io.BytesIO()
-        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-        return buffer.getvalue()
+        """As a file."""
+        return to_npz(self)
 
     @staticmethod
     def from_npz(data: bytes, name: str) -> "Response":
         """The tensor in a file. Raises UserError where it is no such file."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                found: dict[str, Any] = {field.name: arrays[field.name] for field in fields(Response)}
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{name} is no response.npz of `liax atlas` ({error})") from None
+        found = from_npz(Response, data, name, "response.npz")
         texts = ("people", "paths", "attributes", "second_attributes")
-        found |= {key: tuple(map(str, found[key])) for key in texts}
-        return Response(**found)
+        return Response(**found | {key: tuple(map(str, found[key])) for key in texts})
 
 
 def stack(

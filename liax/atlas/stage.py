@@ -8,7 +8,6 @@ Legend: B batch, S side in pixels, C colours, F frames, L levels, M directions.
 
 import io
 import socket
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from liax import storage
+from liax.atlas.frames import NO_FRAMES, attributes_in, read_frames
 from liax.atlas.networks import Opened, open_observers
 from liax.atlas.people import Person, unsuited
 from liax.atlas.records import (
@@ -28,11 +28,10 @@ from liax.atlas.records import (
     write_traced,
 )
 from liax.atlas.strips import TILE_PX, strip, to_jpeg
-from liax.atlas.trace import draw, trace
-from liax.attributes import ATTRIBUTES, attributes_of
+from liax.atlas.trace import Unmoved, draw, look_unmoved, trace
 from liax.errors import JobError, VideoError
 from liax.evaluation.attempts import may_begin
-from liax.evaluation.clips import Clip, opened, spread
+from liax.evaluation.clips import Clip
 from liax.face import FaceFinder
 from liax.inference.framing import MOST_FACES
 from liax.inference.loading import load
@@ -81,28 +80,21 @@ class PassiveClip(_Stage):
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         clip, item_id = Clip.model_validate_json(row["clip"]), str(row["id"])
         reason = CRASHED
-        numbers, pictures = np.zeros(0, dtype=np.int64), list[Picture]()
+        numbers, pictures = NO_FRAMES
         if may_begin(self._work.url, item_id):
             reason = ""
             try:
-                numbers, pictures = self._read(clip)
+                numbers, pictures = read_frames(
+                    clip, self._renderer.size_px, self._framing, self._work.config.frames_per_clip
+                )
             except VideoError as error:
                 reason = error.reason
         self._write(item_id, numbers, pictures, reason)
         return {"frames": len(pictures)}
 
-    def _read(self, clip: Clip) -> tuple[NDArray[np.int64], list[Picture]]:
-        """The chosen frames. Raises VideoError for a clip that cannot be used."""
-        with opened(clip, self._renderer.size_px, self._framing) as footage:
-            wanted = spread(footage.frames_estimate, self._work.config.frames_per_clip)
-            found = {number: picture for number, picture in enumerate(footage.pictures()) if number in wanted}
-        if not found:
-            raise VideoError(clip.name, "no_frames")
-        return np.array(list(found), dtype=np.int64), list(found.values())
-
     def _write(self, item_id: str, numbers_F: NDArray[np.int64], pictures: list[Picture], reason: str) -> None:
         """The record, after the pictures that it speaks of."""
-        attributes_FA = self._attributes(pictures)
+        attributes_FA = attributes_in(pictures, self._finder)
         codes = [
             self._renderer.motion(pictures[start : start + _TOGETHER]).cpu().numpy()
             for start in range(0, len(pictures), _TOGETHER)
@@ -129,14 +121,6 @@ class PassiveClip(_Stage):
             },
         )
 
-    def _attributes(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
-        attributes_FA = np.full((len(pictures), len(ATTRIBUTES)), np.nan, dtype=np.float32)
-        for place, picture in enumerate(pictures):
-            faces = self._finder.find(picture)
-            if faces:
-                attributes_FA[place] = attributes_of(faces[0], self._renderer.size_px)
-        return attributes_FA
-
 
 class TraceItem(_Stage):
     """`person` (its JSON), `path` and `id` → what the path does to the person is written."""
@@ -150,6 +134,10 @@ class TraceItem(_Stage):
             opened_here.observers.close()
             raise
         self._observers, self._lpips = opened_here.observers, opened_here.lpips
+        self._unmoved = lru_cache(_KEPT_PEOPLE)(self._look)
+
+    def _look(self, picture_url: str) -> Unmoved:
+        return look_unmoved(self._renderer, self._encoded(picture_url), self._observers)
 
     def close(self) -> None:
         """Free the observers: MediaPipe cannot do so itself once the interpreter is ending."""
@@ -161,7 +149,8 @@ class TraceItem(_Stage):
             nothing = nothing_traced(len(path.levels_L), len(self._work.second_attributes))
             write_traced(self._work, item_id, nothing, CRASHED)
             return {"pictures": 0}
-        traced = trace(self._renderer, self._encoded(person.picture), path, self._observers, self._lpips)
+        encoded, unmoved = self._encoded(person.picture), self._unmoved(person.picture)
+        traced = trace(self._renderer, encoded, path, self._observers, self._lpips, unmoved)
         write_traced(self._work, item_id, traced)
         return {"pictures": len(path.levels_L)}
 

@@ -26,8 +26,23 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 """Of pairs of pictures B×C×H×W in [-1, 1]: `liax.evaluation.lpips.Lpips`."""
 
 
+Unmoved = tuple[Picture, Sighting]
+"""A person as the model draws them where nothing is moved, and what is seen of it."""
+
+
+def look_unmoved(renderer: Rendering, encoded: Encoded, observers: Observing) -> Unmoved:
+    """Level 0 of all of a person's paths, which is drawn and looked at once."""
+    (picture,) = draw(renderer, encoded, np.zeros((1, renderer.directions), dtype=np.float32))
+    return picture, observers.see(picture)
+
+
 def trace(
-    renderer: Rendering, encoded: Encoded, path: Path, observers: Observing, lpips: Distance | None = None
+    renderer: Rendering,
+    encoded: Encoded,
+    path: Path,
+    observers: Observing,
+    lpips: Distance | None = None,
+    unmoved: Unmoved | None = None,
 ) -> Traced:
     """Move one person along one path and look at every level.
 
@@ -35,23 +50,25 @@ def trace(
         encoded: one picture, by this renderer.
         path: its levels have 0 among them.
         lpips: measures the steps from level to level; None where there is no network for it.
+        unmoved: `look_unmoved` of the same picture and observers; None to do that now.
 
     Raises:
         ValueError: the path does not pass 0, or has another model's directions.
     """
     zero = _zero(path, renderer)
+    still_HWC, still = unmoved or look_unmoved(renderer, encoded, observers)
     started_s = time.perf_counter()
-    pictures = draw(renderer, encoded, path.levels_L[:, None] * path.unit_M)
+    moved = draw(renderer, encoded, np.delete(path.levels_L, zero)[:, None] * path.unit_M)
     rendered_s = time.perf_counter()
-    seen = [observers.see(picture) for picture in pictures]
-    unmoved, unmoved_HWC = seen[zero], pictures[zero]
-    off_face_L = [off_face(unmoved_HWC, unmoved, picture, one) for picture, one in zip(pictures, seen, strict=True)]
+    pictures = [*moved[:zero], still_HWC, *moved[zero:]]
+    seen = [still if level == zero else observers.see(picture) for level, picture in enumerate(pictures)]
+    off_face_L = [off_face(still_HWC, still, picture, one) for picture, one in zip(pictures, seen, strict=True)]
     steps_K = _steps(pictures, lpips, renderer)
     observed_s = time.perf_counter()
     return Traced(
         values_LA=np.stack([one.attributes_A for one in seen]),
         second_LB=np.stack([one.second_B for one in seen]),
-        similarity_L=np.array([similarity(unmoved, one) for one in seen], dtype=np.float32),
+        similarity_L=np.array([similarity(still, one) for one in seen], dtype=np.float32),
         off_face_L=np.array(off_face_L, dtype=np.float32),
         steps_K=steps_K,
         render_s=rendered_s - started_s,

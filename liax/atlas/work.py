@@ -6,20 +6,18 @@ What is done has its record, so a run that died anywhere is continued by startin
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from liax import storage
 from liax.atlas.observed import Observed
 from liax.atlas.people import Candidate, Person, unsuited
-from liax.atlas.records import Work, crashed, path_to_row, read_arrays, read_traced
+from liax.atlas.records import Work, path_to_row, read_arrays, read_traced
 from liax.atlas.response import Path, Response, stack
 from liax.atlas.stage import DrawStrip, PassiveClip, TraceItem
+from liax.atlas.undone import do_undone
 from liax.attributes import ATTRIBUTES
 from liax.evaluation.clips import Clip
-from liax.evaluation.pool import through_pool
-from liax.progress import Progress, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class TracedPaths:
 def observe(work: Work, clips: Sequence[Clip]) -> Seen:
     """Look at the clips' frames as they are."""
     items = {work.observed_id(clip): {"clip": clip.model_dump_json()} for clip in clips}
-    _do(work, "observed", PassiveClip, items, "observe", "clip")  # 1 clip → 1 record
+    do_undone(work, "observed", PassiveClip, items, "observe", "clip", "frames")  # 1 clip → 1 record
     records = read_arrays([work.observed(item_id) for item_id in items])
     candidates = []
     for item_id, clip, record in zip(items, clips, records, strict=True):
@@ -86,7 +84,7 @@ def trace_paths(work: Work, people: Sequence[Person], paths: Sequence[Path], lab
         for person, of_person in zip(people, ids, strict=True)  # a person's together: their picture is encoded once
         for path, item_id in zip(paths, of_person, strict=True)
     }
-    _do(work, "traced", TraceItem, items, label, "path")  # 1 person × 1 path → 1 record
+    do_undone(work, "traced", TraceItem, items, label, "path", "pictures")  # 1 person × 1 path → 1 record
     every = [item_id for of_person in ids for item_id in of_person]
     found, reasons = read_traced(work, every)
     traced = [found[place : place + len(paths)] for place in range(0, len(found), len(paths))]
@@ -103,22 +101,5 @@ def draw_strips(work: Work, people: Sequence[Person], paths: Mapping[str, Path])
     ids = {name: work.strip_id(people, path) for name, path in paths.items()}
     shown = [person.model_dump_json() for person in people]
     items = {ids[name]: {"people": shown, "path": path_to_row(path)} for name, path in paths.items()}
-    _do(work, "strips", DrawStrip, items, "draw strips", "path")  # 1 path → 1 strip
+    do_undone(work, "strips", DrawStrip, items, "draw strips", "path", "pictures", records=False)  # 1 path → 1 strip
     return dict(zip(ids, storage.read_many([work.strip(item_id) for item_id in ids.values()]), strict=True))
-
-
-def _do(work: Work, kind: str, stage: type, items: dict[str, dict[str, Any]], label: str, unit: str) -> None:
-    """Each item that has no record yet, by id, through a pool of workers."""
-    done = work.done(kind) & items.keys()
-    if kind != "strips":  # pictures, and no records
-        done -= crashed({item_id: work.file("work", kind, f"{item_id}.npz") for item_id in done})
-    rows = [{"id": item_id, **item} for item_id, item in items.items() if item_id not in done]
-    if len(rows) < len(items):
-        say(f"{label}: {len(items) - len(rows)} of {len(items)} were done before")
-    if not rows:
-        return
-    counted = 0
-    with Progress(len(rows), label, unit) as progress:
-        for row in through_pool(stage, rows, work, label):
-            counted += sum(value for name, value in row.items() if name in ("frames", "pictures"))
-            progress.advance(pictures=counted)

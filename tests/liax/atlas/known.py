@@ -18,7 +18,7 @@ from liax.atlas.observers import Observing, Sighting
 from liax.atlas.response import Path, Response, stack
 from liax.atlas.second import SECOND_ATTRIBUTES
 from liax.atlas.statistics import levels
-from liax.atlas.trace import trace
+from liax.atlas.trace import look_unmoved, trace
 from liax.attributes import ATTRIBUTES
 from liax.controls_file import MeasuredControl
 from liax.pictures import Picture
@@ -113,7 +113,10 @@ def respond(
 ) -> Response:
     """What the paths do to the people."""
     encoded = [animator.encode([animator.portrait(number)]) for number in people]
-    traced = [[trace(animator, one, path, observers) for path in paths] for one in encoded]
+    traced = []
+    for one in encoded:
+        unmoved = look_unmoved(animator, one, observers)
+        traced.append([trace(animator, one, path, observers, unmoved=unmoved) for path in paths])
     names = tuple(f"person-{number}" for number in people)
     return stack(names, paths, ATTRIBUTES, observers.second_attributes, traced)
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from liax import ray_data, storage
 from liax.atlas import pareto as pareto_module
+from liax.atlas import undone
 from liax.atlas.pareto import Pareto, PreparedPareto, RunPoint, front, pareto, prepare
 from liax.atlas.pareto_chart import pareto_png
 from liax.atlas.pareto_config import ParetoConfig
@@ -37,7 +38,7 @@ RUNS = ((20, 0), (20, 1), (12, 2))
 @pytest.fixture(scope="module", autouse=True)
 def _here() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pareto_module, "through_pool", map_here)
+        patch.setattr(undone, "through_pool", map_here)
         patch.setattr(ray_data, "quiet", lambda: None)
         yield
 

@@ -14,8 +14,7 @@ import pytest
 
 from jobs.atlas import run as run_job
 from liax import ray_data, ray_session, storage
-from liax.atlas import run
-from liax.atlas import work as atlas_work
+from liax.atlas import run, undone
 from liax.atlas.config import AtlasConfig
 from liax.atlas.observed import Observed
 from liax.atlas.response import Response
@@ -33,7 +32,7 @@ from tests.moving_shapes import write_shapes
 @pytest.fixture(scope="module", autouse=True)
 def _here() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atlas_work, "through_pool", map_here)
+        patch.setattr(undone, "through_pool", map_here)
         patch.setattr(ray_data, "quiet", lambda: None)
         yield
 
@@ -102,7 +101,7 @@ def test_a_second_run_measures_nothing_and_writes_the_same(
 ) -> None:
     prepared, found = whole
     before = {file: Path(file).read_bytes() for file in found.files}
-    monkeypatch.setattr(atlas_work, "through_pool", None)
+    monkeypatch.setattr(undone, "through_pool", None)
     again = run.atlas(prepared)
     assert again.controls == found.controls
     assert {file: Path(file).read_bytes() for file in again.files} == before
@@ -112,7 +111,7 @@ def test_the_command_tells_the_controls_and_logs_them_once(
     whole: tuple[Prepared, Atlas], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepared, found = whole
-    monkeypatch.setattr(atlas_work, "through_pool", None)
+    monkeypatch.setattr(undone, "through_pool", None)
     monkeypatch.setattr(ray_session, "session", lambda cores: nullcontext())
     address = f"sqlite:///{tmp_path}/mlflow.db"
     program, job, *settings = shlex.split(command_of(prepared.work))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from liax import storage
-from liax.atlas import work as atlas_work
+from liax.atlas import undone
 from liax.atlas.config import AtlasConfig
 from liax.atlas.networks import open_observers
 from liax.atlas.people import choose_people
@@ -26,7 +26,7 @@ from tests.liax.evaluation.evaluated import map_here
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atlas_work, "through_pool", map_here)
+    monkeypatch.setattr(undone, "through_pool", map_here)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def open_work(given: tuple[str, str], output: Path, **changes: Any) -> tuple[Wor
 @pytest.fixture(scope="module")
 def seen(given: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Work, list[Clip], Seen]]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atlas_work, "through_pool", map_here)
+        patch.setattr(undone, "through_pool", map_here)
         work, clips = open_work(given, tmp_path_factory.mktemp("out"))
         yield work, clips, observe(work, clips)
 
