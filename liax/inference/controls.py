@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from liax.controls_file import ControlsFile, MeasuredControl
 from liax.errors import UserError
 from liax.inference import measured
-from liax.inference.measured import safe_range, with_unit
+from liax.inference.measured import with_unit
 from liax.inference.released import Named
 from liax.progress import say
 
@@ -84,7 +84,7 @@ class Controls:
             Choice(
                 name,
                 control.unit,
-                (0.0, 0.0) if control.status == "unavailable" else safe_range(control),
+                (0.0, 0.0) if control.status == "unavailable" else control.safe,
                 control.status,
                 control.meaning,
                 control.reason,
@@ -141,7 +141,7 @@ class Controls:
         """The safe or published range of a direction, or USUAL_SPAN where nobody knows one."""
         control = self.control(direction)
         if control is not None:
-            return safe_range(control)
+            return control.safe
         wanted = self.indices(direction)
         return next((named.span for named in self.named.values() if set(wanted) <= set(named.indices)), USUAL_SPAN)
 

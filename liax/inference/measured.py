@@ -3,7 +3,6 @@
 Legend: M directions, C controls that are asked for.
 """
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -25,12 +24,6 @@ _UNIT_TEXTS = {DEGREES: " deg", SIDES: " of the side", SHARE: ""}
 def with_unit(value: float, unit: str) -> str:
     """A value of a control for people: `10 deg`, `0.05 of the side`, `0.3`."""
     return f"{round(value, 3) + 0.0:g}{_UNIT_TEXTS.get(unit, f' {unit}')}"
-
-
-def safe_range(control: MeasuredControl) -> tuple[float, float]:
-    """Lowest and highest safe change of its value, with 0 among them, and no further than its curve goes."""
-    low, high = max(control.safe[0], control.units[0]), min(control.safe[1], control.units[-1])
-    return min(low, 0.0), max(high, 0.0)
 
 
 def coefficient(control: MeasuredControl, value: float) -> float:
@@ -74,10 +67,10 @@ def compensated(
         What to set each to, and what each then is by the same formula.
     """
     names = list(wanted)
-    widths_C = np.array([high - low or 1.0 for low, high in (safe_range(controls[name]) for name in names)])
+    widths_C = np.array([high - low or 1.0 for low, high in (controls[name].safe for name in names)])
     effects_CC = _effects(controls, names) * widths_C / widths_C[:, None]
     wanted_C = np.array([wanted[name] for name in names]) / widths_C
-    lows_C, highs_C = np.array([safe_range(controls[name]) for name in names]).reshape(-1, 2).T / widths_C
+    lows_C, highs_C = np.array([controls[name].safe for name in names]).reshape(-1, 2).T / widths_C
     rows_RC = np.concatenate([effects_CC, CLOSENESS * np.eye(len(names))])
     goal_R = np.concatenate([wanted_C, CLOSENESS * wanted_C])
     set_C, free_C = wanted_C.copy(), np.ones(len(names), dtype=bool)
@@ -95,7 +88,7 @@ def compensated(
 
 def missed(control: MeasuredControl, wanted: float, expected: float) -> bool:
     """Whether what is to be expected is so far from what was wanted that the user should know."""
-    low, high = safe_range(control)
+    low, high = control.safe
     return abs(expected - wanted) > max(control.error or 0.0, MISSED * (high - low))
 
 
@@ -104,9 +97,8 @@ def _effects(controls: Mapping[str, MeasuredControl], names: list[str]) -> Float
     effects_CC = np.eye(len(names))
     for column, name in enumerate(names):
         for row, other in enumerate(names):
-            change = controls[name].cross_talk.get(other, 0.0)
-            if row != column and math.isfinite(change):  # what could not be measured cannot be made up for
-                effects_CC[row, column] = change
+            if row != column:  # what could not be measured cannot be made up for
+                effects_CC[row, column] = controls[name].cross_talk.get(other, 0.0)
     return effects_CC
 
 

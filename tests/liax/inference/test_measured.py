@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liax.controls_file import MeasuredControl
-from liax.inference.measured import coefficient, compensated, missed, safe_range, step, with_unit
+from liax.inference.measured import coefficient, compensated, missed, step, with_unit
 from tests.measured_controls import controls_file, measured_control
 
 CONTROLS = controls_file().controls
@@ -23,14 +23,6 @@ def test_the_curve_is_followed_and_continued(value: float, expected: float) -> N
 
 def test_a_step_goes_along_all_weights() -> None:
     np.testing.assert_allclose(step(SMILE, 0.4, 5), [0, 0, 1.5, -0.75, 0])
-
-
-@pytest.mark.parametrize(("safe", "expected"), [
-    ((-15, 18), (-15, 18)),
-    ((0, 0), (0, 0)),
-])  # fmt: skip
-def test_the_safe_range_ends_with_the_curve_and_holds_zero(safe: tuple, expected: tuple) -> None:
-    assert safe_range(measured_control(safe=safe)) == expected
 
 
 def changed(controls: dict[str, MeasuredControl], values: dict[str, float]) -> dict[str, float]:
@@ -107,7 +99,7 @@ def test_settings_stay_safe_whatever_the_cross_talk(wanted: tuple, talk: list[fl
     asked = dict(zip(controls, wanted, strict=True))
     values, expected = compensated(controls, asked)
     for name, value in values.items():
-        low, high = safe_range(controls[name])
+        low, high = controls[name].safe
         assert low - 1e-9 <= value <= high + 1e-9
     assert changed(controls, values) == pytest.approx(expected, abs=1e-6)
 
