@@ -12,6 +12,10 @@ from liax.synthetic.scenes import Kind, Scene
 
 SAMPLE_RATE_HZ = 44100
 
+X264_OPTIONS = {"crf": "14", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
+"""`cpu-independent`, or the frames hang on the machine: on the processor's instructions, and, with B-frames, on what lay
+in memory before (x264's vector code for its look-ahead reads beyond what was written)."""
+
 
 def write_video(
     path: str | Path,
@@ -54,7 +58,7 @@ def _write_pictures(
     container: av.container.OutputContainer, scene: Scene, fps: float, sound: np.ndarray | None
 ) -> None:
     rate = Fraction(fps).limit_denominator(1001)
-    stream = container.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "veryfast", "threads": "1"})
+    stream = container.add_stream("libx264", rate=rate, options=X264_OPTIONS)
     stream.width, stream.height, stream.pix_fmt = scene.width_px, scene.height_px, "yuv420p"
     tone = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono") if sound is not None else None
     for picture_HWC in scene.pictures():
