@@ -13,8 +13,8 @@ from liax.synthetic.scenes import Kind, Scene
 SAMPLE_RATE_HZ = 44100
 
 X264_OPTIONS = {"crf": "14", "preset": "veryfast", "threads": "1", "x264-params": "cpu-independent=1"}
-"""`cpu-independent`, or the frames hang on the machine: on the processor's instructions, and, with B-frames, on what lay
-in memory before (x264's vector code for its look-ahead reads beyond what was written)."""
+"""`cpu-independent`, or the frames hang on the machine: on the processor's instructions, and, with B-frames, on what
+lay in memory before (x264's vector code for its look-ahead reads beyond what was written)."""
 
 
 def write_video(
