@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.atlas import run
+from liax import storage
 from liax.controls_file import read_controls
 from liax.errors import run_main
 from tests.conftest import ROOT
@@ -70,13 +71,14 @@ def test_dry_run_prints_the_whole_configuration(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
-    """One run whose worker is killed, then which is killed itself and repeated; and one that is left alone."""
+def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, s3_bucket: str) -> None:
+    """One run whose worker is killed, then which is killed itself and repeated; and one on S3 that is left alone."""
     model, videos = make_copying_model(tmp_path / "model"), talks(tmp_path / "talks")
     mark = uuid.uuid4().hex
     environment = os.environ | {MARK: mark}
+    whole = f"{s3_bucket}/whole"
 
-    def line(output: Path) -> list[str]:
+    def line(output: str) -> list[str]:
         settings = [f"model={model}", f"videos={videos}", f"output={output}", "identities=4", "least_frames=8"]
         settings += ["frames_per_clip=4", "levels=5", "strips.levels=3", "strips.people=1", "workers=2"]
         return [sys.executable, "-m", "jobs.atlas", *settings, "tracking.uri=none"]
@@ -86,7 +88,7 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
 
     killed_worker = False
     first = subprocess.Popen(
-        line(tmp_path / "out"), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        line(str(tmp_path / "out")), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
         deadline = time.monotonic() + 400
@@ -104,15 +106,15 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
             kill(pid)
     assert killed_worker
     before = records()
-    for output in (tmp_path / "out", tmp_path / "whole"):
+    for output in (str(tmp_path / "out"), whole):
         done = subprocess.run(line(output), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        if output.name == "out":
+        if output != whole:
             assert f"{len(before)} of 24 were done before" in done.stdout
     after = records()
     assert {name: after[name] for name in before} == before, "what was finished was traced again"
     for name in ("response.npz", "controls.json"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+        assert (tmp_path / "out" / name).read_bytes() == storage.read_bytes(f"{whole}/{name}"), name
     controls = read_controls(str(tmp_path / "out/controls.json"))
     assert controls.directions == DIRECTIONS
     page = (tmp_path / "out/index.html").read_text()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from jobs import pareto as job
+from liax import storage
 from liax.atlas.pareto import Pareto, PreparedPareto, RunPoint
 from liax.atlas.pareto_config import ParetoConfig
 from liax.atlas.pareto_stage import ParetoWork
@@ -75,17 +76,17 @@ def test_mlflow_gets_the_numbers_and_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_on_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    models = []
+def test_on_ray_from_and_to_s3(tmp_path: Path, s3_bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
+    models, output = [f"{s3_bucket}/model{seed}" for seed in range(2)], f"{s3_bucket}/out"
     for seed, directions in enumerate((20, 8)):
         torch.manual_seed(seed)
-        models.append(str(tmp_path / f"model{seed}"))
-        save_model(LiaX(preset("tiny", SIZE_PX).model_copy(update={"directions": directions})), tmp_path / models[-1])
-    videos = talks(tmp_path / "talks")
-    given = [f"runs=[{','.join(models)}]", f"videos={videos}", f"output={tmp_path}/out", "frames_per_clip=4"]
-    assert run_main(job.run, [*given, "workers=2", "crop=false", "tracking.uri=none"]) == 0
-    told = json.loads((tmp_path / "out/pareto.json").read_text())
+        model = LiaX(preset("tiny", SIZE_PX).model_copy(update={"directions": directions}))
+        save_model(model, models[seed])
+    given = [f"runs=[{','.join(models)}]", f"videos={talks(tmp_path / 'talks')}", f"output={output}"]
+    settings = ["frames_per_clip=4", "workers=2", "crop=false", "tracking.uri=none"]
+    assert run_main(job.run, [*given, *settings]) == 0
+    told = json.loads(storage.read_bytes(f"{output}/pareto.json"))
     assert told["clips"] == PEOPLE
     assert [run["directions"] for run in told["runs"]] == [20, 8]
-    assert (tmp_path / "out/pareto.png").stat().st_size > 5000
+    assert storage.size(f"{output}/pareto.png") > 5000
     assert "on the front" in "".join(capsys.readouterr())
