@@ -13,10 +13,17 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
+from liax.synthetic.videos import write_video
 from tests.conftest import ROOT
 
 PATIENCE_MS = 60_000
 STARTING_S = 240
+LONG_FRAMES = 1152
+
+
+def write_long_video(path: Path) -> None:
+    """Of so many frames that no processor is through with them before a test has looked; only 4.8 seconds."""
+    write_video(path, seconds=4.8, fps=240, size_px=128, seed=1)
 
 
 @dataclass
@@ -32,6 +39,13 @@ class Server:
         while self.made() != files and time.monotonic() < until_s:
             time.sleep(0.2)
         assert self.made() == files
+
+    def wait_for_more(self, files: list[Path]) -> None:
+        """Wait until there are others than these: the work has begun to write."""
+        until_s = time.monotonic() + PATIENCE_MS / 1000
+        while self.made() == files and time.monotonic() < until_s:
+            time.sleep(0.05)
+        assert self.made() != files
 
     def made(self) -> list[Path]:
         """All files that were made for visitors, half-written ones too."""
@@ -121,6 +135,10 @@ class Visit:
         self.page.wait_for_selector("#edit-yaw")
         self.upload("#edit-portrait", file)
         self.page.wait_for_selector("#edit-preview img")
+
+    def animating(self) -> str:
+        """What is said of the progress, once frames are drawn: their motion was measured before."""
+        return self.page.wait_for_selector("#animate-status :text-matches('animate: .*frames/s')").inner_text()
 
     def text(self, where: str, wanted: str) -> str:
         """The text of a part of the page, once it has what is wanted."""
