@@ -1,5 +1,7 @@
 """`liax train`: a LIA-X network from a shard set. On a cluster: `ray job submit … -- python jobs/train.py …`."""
 
+import atexit
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,5 +35,21 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+def main() -> int:
+    """Run the job as one of torchrun's processes, or by itself."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return run_main(run)
+    try:
+        code = run_main(run)
+    except SystemExit as ended:  # one of several that had the same error, which another tells
+        code = int(ended.code or 0)
+    # Gloo's threads outlive the process group, and now and then abort a process that ends as Python ends it ("terminate
+    # called without an active exception"): torchrun would call a finished training failed.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(run_main(run))
+    sys.exit(main())
