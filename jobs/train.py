@@ -43,8 +43,8 @@ def main() -> int:
         code = run_main(run)
     except SystemExit as ended:  # one of several that had the same error, which another tells
         code = int(ended.code or 0)
-    # Gloo's threads outlive the process group, and now and then abort a process that ends as Python ends it ("terminate
-    # called without an active exception"): torchrun would call a finished training failed.
+    # Python's own teardown now and then aborts such a process after everything is saved ("terminate called without an
+    # active exception"; Gloo's threads are suspected), and torchrun calls a finished training failed.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
