@@ -152,6 +152,7 @@ def test_progress_and_cancel(visit: Any, files: Path, server: Server) -> None:
     one.animating()
     one.page.click("#animate-cancel")
     one.text("#animate-status", "Cancelled")
+    server.wait_for(before)  # the page says so before its file is gone, and the next test counts files
 
 
 def test_the_work_of_whoever_leaves_ends(visit: Any, files: Path, server: Server) -> None:
