@@ -104,6 +104,8 @@ def _told_once(store: distributed.Store) -> Iterator[None]:
     try:
         yield
     except LiaxError as error:
+        # torchrun ends the others as soon as one of them has ended; who tells the error may have to finish its records.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             first = store.add(_ERRORS, 1) == 1
         except RuntimeError:  # the process that holds the store has ended, with its own error

@@ -1,6 +1,8 @@
 """Two processes of a real torchrun: the same curve as one process."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 from liax.errors import UserError
 from liax.training.torchrun import VARIABLES, of_torchrun
+from tests.conftest import ROOT
 from tests.moving_shapes import write_shapes
 from tests.training_runs import (
     JOB,
@@ -49,12 +52,12 @@ def test_two_processes_train_as_one_does(
 
 
 @pytest.mark.slow
-def test_sigterm_saves_the_present_step_and_the_same_command_goes_on(
-    shapes: str, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_sigterm_saves_the_present_step_and_the_same_command_goes_on(shapes: str, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    changes: dict[str, Any] = {"optimizer": SLOWLY, "checkpoint": {"every_steps": 1000}}
-    config = configure(shapes, output, workers=2, run_on="torchrun", **changes)
+    # So many that they last until the signal is there, on a fast or a busy machine.
+    same: dict[str, Any] = {"optimizer": SLOWLY, "steps": 40}
+    train_undisturbed(configure(shapes, tmp_path / "quiet", **same))
+    config = configure(shapes, output, workers=2, run_on="torchrun", checkpoint={"every_steps": 1000}, **same)
     with started(config, {}, TORCHRUN) as job:
         wait_for_step(job, output, 3)
         job.process.send_signal(signal.SIGTERM)
@@ -64,7 +67,7 @@ def test_sigterm_saves_the_present_step_and_the_same_command_goes_on(
     assert f"left at step {int(saved)}" in job.said()
     with started(config, {}, TORCHRUN) as job:
         job.finish()
-    assert_near(output, undisturbed)
+    assert_near(output, tmp_path / "quiet")
 
 
 @pytest.mark.slow
@@ -82,6 +85,24 @@ def test_an_error_is_told_once(changes: dict[str, Any], said: str, shapes: str, 
         assert job.end()
     (line,) = [line for line in job.said().splitlines() if "error: " in line]
     assert said in line
+
+
+def test_whoever_tells_the_error_is_not_ended_before() -> None:
+    """torchrun sends SIGTERM to all others as soon as one process has ended."""
+    code = (
+        "import os, signal\n"
+        "from torch.distributed import HashStore\n"
+        "from liax.errors import JobError\n"
+        "from liax.training.torchrun import _told_once\n"
+        "try:\n"
+        "    with _told_once(HashStore()):\n"
+        "        raise JobError('no more memory')\n"
+        "except JobError as error:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "no more memory\n"), done.stderr
 
 
 def test_without_torchrun_it_says_how(tmp_path: Path) -> None:
