@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from tests.ports import free_port
+
 START_S = 180.0
 """On a busy machine MLflow takes its time to load."""
 
@@ -100,9 +102,3 @@ def silent_server() -> Iterator[SilentServer]:
         yield server
     finally:
         server.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

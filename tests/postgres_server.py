@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 USER = "mlflow"
 START_S = 60.0

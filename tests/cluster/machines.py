@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.infra.files import INFRA, blocks, commands_in
 from tests.job_runs import MARK, Processes, command, kill
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 SECTION = "On premises, `ray start`"
 """The part of the README whose commands are run: the one that takes machines as they are."""

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.conftest import ROOT
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 
 @contextmanager

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from tests.infra.files import INFRA, documents, locked
-from tests.mlflow_server import START_S, free_port
+from tests.mlflow_server import START_S
+from tests.ports import free_port
 
 COMPOSE = INFRA / "mlflow" / "compose.yaml"
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")

@@ -3,7 +3,7 @@
 from liax.doctor.findings import Finding
 from liax.doctor.network import Peer, _failure, check_network, judge_network
 from tests.liax.doctor.made_up import a_node
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 WHY = "timed out"
 

@@ -6,7 +6,8 @@ import pytest
 
 from liax.doctor.tracking import EXPERIMENT, check_tracking, reach, try_upload
 from liax.tracking.client import connect
-from tests.mlflow_server import MlflowServer, free_port
+from tests.mlflow_server import MlflowServer
+from tests.ports import free_port
 
 
 def test_a_closed_port_is_wrong_and_says_what_to_do() -> None:

@@ -23,7 +23,8 @@ import pytest
 
 from liax.registry.register import register
 from liax.video.decode import frames
-from tests.mlflow_server import START_S, free_port
+from tests.mlflow_server import START_S
+from tests.ports import free_port
 from tests.studio import make_studio
 
 pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]

@@ -27,7 +27,7 @@ from liax.registry.register import register
 from liax.tracking.address import without_password
 from liax.tracking.client import connect
 from tests.conftest import ROOT
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 KILLED_EVERYWHERE = """
 import os, signal, sys

@@ -21,7 +21,7 @@ from liax.registry.register import register
 from liax.tracking.client import connect
 from tests.checkpoints import write
 from tests.measured_controls import controls_file, write_controls
-from tests.mlflow_server import free_port
+from tests.ports import free_port
 
 
 def files_kept(folder: Path) -> list[Path]:

@@ -17,7 +17,8 @@ from liax.registry.pull import pull
 from liax.registry.register import register
 from liax.tracking.client import connect
 from tests.faulty_s3 import BUCKET, FaultyS3, serve_s3
-from tests.mlflow_server import MlflowServer, free_port
+from tests.mlflow_server import MlflowServer
+from tests.ports import free_port
 from tests.postgres_server import postgres_server
 
 pytestmark = pytest.mark.server

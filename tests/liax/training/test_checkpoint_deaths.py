@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import random
 import shutil
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -23,6 +22,7 @@ from liax.training.checkpoint_writer import CheckpointWriter
 from liax.training.place import Place, alone
 from liax.training.random_state import all_random_states
 from tests.checkpoints import configure, fill, full_disk, make, steps_in, value_of, write
+from tests.ports import free_port
 
 CHILDREN = multiprocessing.get_context("forkserver")
 """Processes that need not load PyTorch anew."""
@@ -141,9 +141,7 @@ def save_for_ever(output: str, in_background: bool, report: Connection) -> None:
 
 
 def test_two_workers_save_what_one_restores(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     workers = [CHILDREN.Process(target=one_of_two, args=(rank, port, str(tmp_path)), daemon=True) for rank in (0, 1)]
     for worker in workers:
         worker.start()

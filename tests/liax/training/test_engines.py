@@ -1,7 +1,6 @@
 """Every engine trains to the parameters of plain PyTorch, and goes on from every other's state."""
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +22,7 @@ from liax.training.engine import PlainTrained, Trained
 from liax.training.place import Place
 from liax.training.recompute import recompute_blocks
 from liax.training.step import Objective, Phases, discriminator_step, gan_step
+from tests.ports import free_port
 
 # All cases are trained before the first test.
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("one_thread")]
@@ -317,9 +317,3 @@ def copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def keep(folder: Path, name: str, place: Place, result: Any) -> None:
     if place.leads:
         torch.save(result, folder / f"{name}.pt")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,8 +19,9 @@ from liax.training.launch import with_absolute_names
 from liax.training.records import read_records
 from liax.training.run_record import read_run
 from tests.conftest import ROOT
-from tests.mlflow_server import free_port, silent_server
+from tests.mlflow_server import silent_server
 from tests.moving_shapes import write_shapes
+from tests.ports import free_port
 
 COMMAND = ["shards=shards", "output=out", "run_on=process", "model.preset=tiny", "batch=2", "tracking.pictures=1"]
 COMMAND += ["loss.perceptual=none"]
