@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,10 @@ def started(config: TrainConfig, environment: Mapping[str, str], words: tuple[st
 def steps_done(output: Path) -> int:
     """The last step of which there are records."""
     parts = sorted((output / "metrics").glob("[!.]*")) if (output / "metrics").is_dir() else []
-    lines = [line for part in parts for line in part.read_text().splitlines() if line.endswith("}")]
+    lines = []
+    for part in parts:
+        with suppress(FileNotFoundError):  # a training that begins again has just put it away
+            lines += [line for line in part.read_text().splitlines() if line.endswith("}")]
     return max((json.loads(line)["step"] for line in lines), default=0)
 
 

@@ -22,8 +22,8 @@ from tests.training_runs import TORCHRUN, WORKER, assert_same, started
 
 pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1500)]  # machines take their time to start
 
-VIDEOS = 8
-STEPS = 40
+VIDEOS = 12
+STEPS = 60
 STAGE = "ray::Map"
 """How Ray names the processes that do a stage's work."""
 

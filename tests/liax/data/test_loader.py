@@ -19,6 +19,7 @@ from liax.data.loader import Places, load_steps, open_pairs
 from liax.errors import JobError, NoFileError, ProcessDied
 from liax.shards import ShardSet
 from liax.training.config import DataConfig
+from tests.job_runs import command
 from tests.moving_shapes import write_shapes
 
 BATCH = 8
@@ -115,13 +116,12 @@ def test_a_killed_process_is_told_and_not_waited_for(shapes: str) -> None:
 
 
 def test_nothing_stays_behind_when_training_ends_early(shapes: str) -> None:
-    threads = threading.active_count()
     steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=2)
     next(steps)
     assert len(decoding()) == 2
     steps.close()  # type: ignore[attr-defined]
     assert not decoding()
-    assert threading.active_count() == threads
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
@@ -146,7 +146,7 @@ def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
 
 def decoding() -> list[psutil.Process]:
     """This process's children that decode."""
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "spawn_main" in command(child.pid)]
 
 
 def damage(folder: Path, key: str, shards: str) -> None:

@@ -4,10 +4,13 @@ A cluster of two nodes runs on loopback. The moments are drawn from a fixed seed
 from run to run, which is the point.
 """
 
+import os
 import random
 import re
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]  
 STEPS = 40
 RARELY = {"every_steps": 1000}
 """No checkpoint but the last and those that were saved because workers had to leave."""
+RAY_LOOKS_EVERY_S = 22
+"""Ray Data's coordinator of resources, whom elastic training asks, looks at the nodes every 20 seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,8 @@ def test_the_curve_is_that_of_an_undisturbed_run(nodes: Nodes, shapes: str, tmp_
     for seed in range(SOAK):
         output, random_ = tmp_path / f"killed{seed}", random.Random(seed)
         config = configure(shapes, output, workers=2, steps=STEPS)
-        moments = sorted(random_.sample(range(2, STEPS - 5), 3))
+        # In the first half, so that there is something left to do when the last one comes.
+        moments = sorted(random_.sample(range(2, STEPS // 2), 3))
         old: set[int] = set()
         job = TrainJob(config, nodes.environment)
         try:
@@ -63,7 +69,7 @@ def test_the_curve_is_that_of_an_undisturbed_run(nodes: Nodes, shapes: str, tmp_
                 wait_for_step(job, output, step)
                 workers = new_workers(job, nodes, old)
                 old |= workers.keys()
-                time.sleep(random_.uniform(0, 1))
+                time.sleep(random_.uniform(0, 0.3))
                 print(f"{kind} killed at step {steps_done(output)}", flush=True)
                 victim = random_.choice(sorted(workers))
                 if kind == "driver":
@@ -90,14 +96,25 @@ def new_workers(job: TrainJob, nodes: Nodes, old: set[int]) -> dict[int, Any]:
         time.sleep(0.1)
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Within it a process does nothing, so that it is not done before something else is."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_notice_of_a_kill_saves_the_present_step(nodes: Nodes, shapes: str, tmp_path: Path) -> None:
     quiet = configure(shapes, tmp_path / "quiet", steps=STEPS)
     train_undisturbed(quiet)
     config = configure(shapes, tmp_path / "out", steps=STEPS, checkpoint=RARELY)
     with started(config, nodes.environment) as job:
         wait_for_step(job, tmp_path / "out", 5)
-        (node,) = nodes.workers().values()
-        nodes.drain(node, seconds=120)
+        ((worker, node),) = nodes.workers().items()
+        with stopped(worker):  # to tell Ray takes seconds
+            nodes.drain(node, seconds=120)
         job.finish()
         said = re.findall(r"saved at step (\d+), going on with the others", job.said())
     saved = sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir() if path.is_dir())
@@ -117,8 +134,10 @@ def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path
         assert len(nodes.workers()) == 2
         nodes.lose(nodes.nodes[-1])
         wait_for_step(job, output, 20)
-        assert len(nodes.workers()) == 1
-        nodes.grow()
+        (worker,) = nodes.workers()
+        with stopped(worker):
+            nodes.grow()
+            time.sleep(RAY_LOOKS_EVERY_S)
         while len(nodes.workers()) < 2:
             assert job.running(), job.said()
             time.sleep(0.2)

@@ -18,6 +18,7 @@ from liax.data.dataset import PairDataset, ReadPair
 from liax.data.loader import Places, load_steps
 from liax.errors import NoFileError, ProcessDied, UserError
 from liax.training.ray_ingest import MOST_STEPS, Rows, _Gate, free_cores, load_steps_on_ray, require_cores
+from tests.job_runs import command
 from tests.liax.data.test_loader import BATCH, damage, pairs_of
 from tests.moving_shapes import write_shapes
 
@@ -188,11 +189,4 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def actors() -> list[psutil.Process]:
     """This test's processes that decode."""
-    return [process for process in psutil.Process().children(recursive=True) if "MapWorker" in command(process)]
-
-
-def command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.NoSuchProcess:  # it has just ended
-        return ""
+    return [process for process in psutil.Process().children(recursive=True) if "MapWorker" in command(process.pid)]

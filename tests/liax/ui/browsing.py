@@ -49,7 +49,9 @@ class Server:
 
     def made(self) -> list[Path]:
         """All files that were made for visitors, half-written ones too."""
-        return sorted(file for file in self.folder.glob("liax-ui-*/made/**/*") if file.is_file())
+        # Not by a glob with **: it fails on folders that vanish meanwhile.
+        found = [os.walk(made) for made in self.folder.glob("liax-ui-*/made")]
+        return sorted(Path(folder, name) for walk in found for folder, _, names in walk for name in names)
 
 
 @contextmanager
@@ -105,9 +107,18 @@ class Visit:
         else:  # a narrow page has a menu for those that have no room
             self.page.locator(".overflow-menu button").first.click()
             self.page.locator(".overflow-dropdown button", has_text=name).click()
+        # Which tabs have room is found out again, a moment later.
+        self.page.get_by_role("tab", name=name, selected=True).wait_for()
 
     def upload(self, where: str, file: Path) -> None:
         self.page.set_input_files(f"{where} input[type=file]", str(file))
+
+    def upload_both(self, portrait: Path, driving: Path) -> None:
+        """For the tab that animates, until both are there."""
+        self.upload("#animate-portrait", portrait)
+        self.upload("#animate-driving", driving)
+        self.page.wait_for_selector("#animate-portrait img")
+        self.page.wait_for_selector("#animate-driving video")
 
     def slide(self, name: str, share: float) -> None:
         """Take a slider's knob to a share of its way, and hold it."""

@@ -123,9 +123,7 @@ def test_another_models_sliders_take_their_place(visit: Any) -> None:
 
 def test_a_portrait_is_animated_and_downloaded(visit: Any, files: Path, tmp_path: Path) -> None:
     one = visit()
-    one.upload("#animate-portrait", files / "me.png")
-    one.upload("#animate-driving", files / "talk.mp4")
-    one.page.wait_for_selector("#animate-driving video")
+    one.upload_both(files / "me.png", files / "talk.mp4")
     one.page.click("#animate-start")
     assert "10 frames of 128×128 pixels at 25 a second" in one.text("#animate-status", "Done")
     with one.page.expect_download() as begun:
@@ -133,15 +131,13 @@ def test_a_portrait_is_animated_and_downloaded(visit: Any, files: Path, tmp_path
     begun.value.save_as(tmp_path / begun.value.suggested_filename)
     assert begun.value.suggested_filename == "animation.mp4"
     assert len(frame_table(tmp_path / "animation.mp4")[0]) == 10
-    assert one.page.locator("#animate-cancel").is_hidden()
+    one.page.locator("#animate-cancel").wait_for(state="hidden")
 
 
 def test_progress_and_cancel(visit: Any, files: Path, server: Server) -> None:
     before = server.made()
     one = visit()
-    one.upload("#animate-portrait", files / "me.png")
-    one.upload("#animate-driving", files / "long.mp4")
-    one.page.wait_for_selector("#animate-driving video")
+    one.upload_both(files / "me.png", files / "long.mp4")
     one.page.click("#animate-start")
     assert re.search(rf"animate: \d+ of {LONG_FRAMES} frames, [\d.]+ frames/s", one.animating())
     one.page.click("#animate-cancel")
@@ -158,9 +154,7 @@ def test_progress_and_cancel(visit: Any, files: Path, server: Server) -> None:
 def test_the_work_of_whoever_leaves_ends(visit: Any, files: Path, server: Server) -> None:
     before = server.made()
     one = visit()
-    one.upload("#animate-portrait", files / "me.png")
-    one.upload("#animate-driving", files / "long.mp4")
-    one.page.wait_for_selector("#animate-driving video")
+    one.upload_both(files / "me.png", files / "long.mp4")
     one.page.click("#animate-start")
     one.animating()
     server.wait_for_more(before)
@@ -259,9 +253,7 @@ def test_wrong_pictures(visit: Any, files: Path, server: Server, name: str, said
 )
 def test_wrong_videos(visit: Any, files: Path, server: Server, name: str, said: str) -> None:
     one = visit()
-    one.upload("#animate-portrait", files / "me.png")
-    one.upload("#animate-driving", files / name)
-    one.page.wait_for_selector("#animate-driving video")
+    one.upload_both(files / "me.png", files / name)
     one.page.click("#animate-start")
     shown = one.text("#animate-status", said)
     assert str(server.folder) not in shown

@@ -34,9 +34,7 @@ def test_it_ends_while_a_video_is_made(tmp_path: Path, number: signal.Signals) -
     with chromium() as browser, serving(tmp_path, "--model", model) as server:
         server.url = address_of(server.process, server.log)
         one = Visit(browser, server)
-        one.upload("#animate-portrait", tmp_path / "me.png")
-        one.upload("#animate-driving", tmp_path / "long.mp4")
-        one.page.wait_for_selector("#animate-driving video")
+        one.upload_both(tmp_path / "me.png", tmp_path / "long.mp4")
         one.page.click("#animate-start")
         one.animating()
         server.wait_for_more([])

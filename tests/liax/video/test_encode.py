@@ -76,14 +76,19 @@ def test_ctrl_c_leaves_the_frames_so_far(tmp_path: Path, with_sound: bool) -> No
 
 
 def test_ctrl_c_while_the_file_is_closed_waits_until_it_is_whole(tmp_path: Path) -> None:
+    def interrupt(ffmpeg: int) -> None:
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        os.kill(ffmpeg, signal.SIGCONT)
+
     def write() -> None:
         with VideoWriter(tmp_path / "out.mp4", 64, 64, 25) as writer:
             for level in range(30):
                 writer.write(np.full((64, 64, 3), level, np.uint8))
             ffmpeg = writer._process.pid
             os.kill(ffmpeg, signal.SIGSTOP)  # closing takes until it goes on
-            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-            threading.Timer(1.0, os.kill, (ffmpeg, signal.SIGCONT)).start()
+            threading.Thread(target=interrupt, args=(ffmpeg,)).start()
 
     with pytest.raises(KeyboardInterrupt):
         write()
