@@ -7,7 +7,6 @@ import ctypes
 import math
 import os
 import pickle
-import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import get_context
@@ -118,7 +117,8 @@ def _run(
 ) -> None:
     """The process: fill one step after the other, and wait where the parent has not taken an earlier one yet."""
     watch_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group, and the parent answers it
+    # Ctrl-C and torchrun's SIGTERM go to the parent's group. It answers them, and may need pictures to save its step.
+    os.setpgrp()
     one_thread()
     steps_SN2HWC, pairs = _view(memory, shape), shared.read()
     try:

@@ -63,10 +63,10 @@ def train_here(config: TrainConfig, show: Callable[[int, Numbers], None]) -> Non
         store.set(_BEGIN, "yes")
     elif store.get(_BEGIN) == b"no":
         return
-    with _told_once(store):
+    with _notice() as told_to_leave, _told_once(store):
         place = Place(rank, world_size, _device(config))
         try:
-            with process_group(place, store), _notice() as told_to_leave:
+            with process_group(place, store):
                 train(config, place, show, told_to_leave.is_set)
         except RuntimeError as error:
             if not _of_lost_process(error):
@@ -104,8 +104,6 @@ def _told_once(store: distributed.Store) -> Iterator[None]:
     try:
         yield
     except LiaxError as error:
-        # torchrun ends the others as soon as one of them has ended; who tells the error may have to finish its records.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             first = store.add(_ERRORS, 1) == 1
         except RuntimeError:  # the process that holds the store has ended, with its own error
@@ -117,13 +115,16 @@ def _told_once(store: distributed.Store) -> Iterator[None]:
 
 @contextmanager
 def _notice() -> Iterator[threading.Event]:
-    """Within it SIGTERM does not end the process but sets the event."""
+    """Within it SIGTERM does not end the process but sets the event. Nor does it after an error, which is still to be
+    told.
+
+    As soon as one process has ended, torchrun sends SIGTERM to the others, and SIGKILL 30 seconds later. The one that
+    tells the error first ends its run in MLflow.
+    """
     told = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda number, frame: told.set())
-    try:
-        yield told
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    yield told
+    signal.signal(signal.SIGTERM, before)
 
 
 def _of_lost_process(error: RuntimeError) -> bool:
