@@ -8,8 +8,8 @@ _HELD: list[socket.socket] = []
 def free_port() -> int:
     """A port that nobody listens on, and that nobody else is given as long as this process lives.
 
-    A socket holds it, without listening: whoever connects is refused, whoever wants any port gets another one, and a
-    server that is told this one can have it, because servers allow others that do not listen (SO_REUSEADDR).
+    A socket holds it, without listening: whoever connects is refused, and whoever wants any port gets another one. A
+    server that is told this one gets it: SO_REUSEADDR, which servers set, lets it share with who does not listen.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -147,14 +147,14 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def write_long_video(animate: Animate) -> None:
-    """A hundred times the short one."""
+def write_talk_100_times(animate: Animate) -> None:
+    """`long.mp4`, of so many frames that no machine is through with them before it is interrupted."""
     again = ["-stream_loop", "99", "-i", str(animate.studio / "talk.mp4"), "-c", "copy", "long.mp4"]
     run([ffmpeg_path(), "-v", "error", *again], "long.mp4", time_limit_s=60)
 
 
 def test_ctrl_c_leaves_what_is_finished(animate: Animate) -> None:
-    write_long_video(animate)
+    write_talk_100_times(animate)
     arguments = ["-s", str(animate.studio / "me.png"), "-d", "long.mp4", "-o", "out.mp4", "--no-crop"]
     arguments += ["--save-motion", "half.motion"]
     process = start(*arguments)
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_what_is_finished(animate: Animate) -> None:
 
 def test_ctrl_c_before_the_first_frame_leaves_nothing_new(animate: Animate) -> None:
     Path("out.mp4").write_bytes(b"older")
-    write_long_video(animate)
+    write_talk_100_times(animate)
     process = start("-s", str(animate.studio / "me.png"), "-d", "long.mp4", "-o", "out.mp4")
     assert process.stdout is not None
     process.stdout.readline()  # the search for the face has begun

@@ -106,6 +106,7 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, s3_bucket: str
             kill(pid)
     assert killed_worker
     before = records()
+    assert 8 <= len(before) < 24
     for output in (str(tmp_path / "out"), whole):
         done = subprocess.run(line(output), cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -111,7 +111,7 @@ def test_a_child_that_is_killed_while_it_starts_costs_an_attempt(contained: Cont
 def test_a_child_that_ends_or_stops_in_a_big_answer_is_no_hang(
     contained: Contained, signal_number: signal.Signals
 ) -> None:
-    # One that stops is waited for so long; one that is gone is noticed, and the limit is only for what comes after.
+    # That a child has stopped, only this limit tells, which the second attempt must meet too.
     limit_s = 30 if signal_number == signal.SIGSTOP else 60
     folder, pid = Path(contained("work", time_limit_s=60)[2]), contained("work", time_limit_s=60)[3]
     found: list[int] = []
@@ -152,7 +152,7 @@ def test_a_hang_is_ended(contained: Contained) -> None:
 
 
 def test_nothing_outlives_a_killed_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # elsewhere any other test's next one would do it
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # elsewhere another test's may sweep it first
     code = (
         "from pathlib import Path; from pipelines.contained import Contained\n"
         "from tests.pipelines.test_contained import Moody\n"

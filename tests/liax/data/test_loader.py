@@ -119,9 +119,10 @@ def test_nothing_stays_behind_when_training_ends_early(shapes: str) -> None:
     steps = load_steps(pairs_of(shapes), Places(BATCH), range(100_000), processes=2)
     next(steps)
     assert len(decoding()) == 2
+    assert threads_ahead()
     steps.close()  # type: ignore[attr-defined]
     assert not decoding()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert not threads_ahead()
 
 
 def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
@@ -142,6 +143,11 @@ def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
             training.kill()
     assert len(children) == 2
     assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+def threads_ahead() -> list[str]:
+    """Threads of this process that read ahead."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 def decoding() -> list[psutil.Process]:

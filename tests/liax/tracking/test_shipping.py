@@ -139,7 +139,7 @@ def test_a_server_that_is_killed_and_comes_back_gets_everything(server: MlflowSe
 def test_a_server_that_was_away_all_the_time_gets_everything_later(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "END_S", PATIENCE_S)  # it leaves the processors to others, so it may need long to start
+    monkeypatch.setattr(module, "END_S", PATIENCE_S)  # the shipper lets others go first, and may start slowly
     away = f"http://127.0.0.1:{free_port()}"
     output = make_output(tmp_path / "run", away)
     add_steps(Records(output, 0, 10), 1, 20)

@@ -38,8 +38,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.timeout(1800)]  
 STEPS = 40
 RARELY = {"every_steps": 1000}
 """No checkpoint but the last and those that were saved because workers had to leave."""
-RAY_LOOKS_EVERY_S = 22
-"""Ray Data's coordinator of resources, whom elastic training asks, looks at the nodes every 20 seconds."""
+RAY_HAS_LOOKED_S = 22
+"""Ray Data's coordinator of resources, which elastic training asks, looks at the nodes every 20 seconds; a bit more."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def new_workers(job: TrainJob, nodes: Nodes, old: set[int]) -> dict[int, Any]:
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Within it a process does nothing, so that it is not done before something else is."""
+    """Within it a process does nothing, so that training does not end before something else has happened."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -137,7 +137,7 @@ def test_workers_become_fewer_and_more(nodes: Nodes, shapes: str, tmp_path: Path
         (worker,) = nodes.workers()
         with stopped(worker):
             nodes.grow()
-            time.sleep(RAY_LOOKS_EVERY_S)
+            time.sleep(RAY_HAS_LOOKED_S)
         while len(nodes.workers()) < 2:
             assert job.running(), job.said()
             time.sleep(0.2)

@@ -26,6 +26,7 @@ from liax.training.ray_room import require_resources
 from liax.training.ray_trainer import RayBoard, train_on_ray
 from liax.training.run import read_run
 from tests.conftest import ROOT
+from tests.job_runs import command, kill
 from tests.moving_shapes import write_shapes
 
 STEPS = 6
@@ -111,14 +112,14 @@ def test_workers_that_die_before_any_new_checkpoint_end_the_run_in_a_line(
 def test_a_run_that_comes_further_survives_more_failures(ray: None, shapes: str, tmp_path: Path) -> None:
     config = configure(shapes, tmp_path, **ONE, max_failures=1, steps=100, checkpoint={"every_steps": 5})
     killed: list[int] = []
-    steps: list[int] = []
+    beyond: list[int] = []
 
     def further() -> bool:
         """Whether there is a new checkpoint since the last kill."""
         saved = latest_checkpoint(config.output)
-        if len(steps) == 3 or saved is None or saved.state.step <= max(steps, default=0):
+        if len(beyond) == 3 or saved is None or saved.state.step <= max(beyond, default=0):
             return False
-        steps.append(saved.state.step + 5)  # the next may be saved before the kill
+        beyond.append(saved.state.step + 5)  # the next checkpoint may be saved before the kill
         return True
 
     board = RayBoard()
@@ -243,8 +244,6 @@ def kill_one(name: str, checkpoint: Path, killed: list[int]) -> None:
     """Once there is a checkpoint, kill -9 one of this test's own processes of a name."""
     wait_for(checkpoint)
     for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if name in " ".join(process.cmdline()):
-                process.kill()
-                killed.append(process.pid)
-                return
+        if name in command(process.pid) and kill(process.pid):
+            killed.append(process.pid)
+            return

@@ -107,7 +107,7 @@ class Visit:
         else:  # a narrow page has a menu for those that have no room
             self.page.locator(".overflow-menu button").first.click()
             self.page.locator(".overflow-dropdown button", has_text=name).click()
-        # Which tabs have room is found out again, a moment later.
+        # A moment later the page lays its tabs out anew.
         self.page.get_by_role("tab", name=name, selected=True).wait_for()
 
     def upload(self, where: str, file: Path) -> None:
