@@ -145,6 +145,25 @@ def test_processes_do_not_outlive_a_killed_training(shapes: str) -> None:
     assert not psutil.wait_procs(children, timeout=60)[1]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_processes_go_on_after_a_signal_to_the_group(shapes: str, number: signal.Signals) -> None:
+    """Ctrl-C and torchrun send one to all of a group at once; here, as in training, the parent does not end of it."""
+    code = (
+        "import os, signal\n"
+        "from tests.liax.data.test_loader import *\n"
+        "if __name__ == '__main__':\n"
+        f"    signal.signal({number.value}, lambda number, frame: None)\n"
+        f"    steps = load_steps(pairs_of({shapes!r}), Places(BATCH), range(60), processes=2)\n"
+        "    next(steps)\n"
+        f"    os.killpg(0, {number.value})\n"
+        "    print(sum(1 for _ in steps))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.stdout == "59\n", done.stderr
+
+
 def threads_ahead() -> list[str]:
     """Threads of this process that read ahead."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
