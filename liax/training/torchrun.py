@@ -63,10 +63,10 @@ def train_here(config: TrainConfig, show: Callable[[int, Numbers], None]) -> Non
         store.set(_BEGIN, "yes")
     elif store.get(_BEGIN) == b"no":
         return
-    with _notice() as told_to_leave, _told_once(store):
+    with _told_once(store):
         place = Place(rank, world_size, _device(config))
         try:
-            with process_group(place, store):
+            with process_group(place, store), _notice() as told_to_leave:
                 train(config, place, show, told_to_leave.is_set)
         except RuntimeError as error:
             if not _of_lost_process(error):
